@@ -1,0 +1,6 @@
+"""URLs of the trial app."""
+
+from django.urls import URLPattern
+
+app_name = "trial"
+urlpatterns: list[URLPattern] = []
