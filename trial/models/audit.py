@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, NoReturn
+
 from django.db import models
+
+APPEND_ONLY = "The audit trail is append-only: an event is neither changed nor deleted."
+GENESIS = "0" * 64
 
 
 class AuditHead(models.Model):
     """The end of the chain; its row lock puts concurrent events in one order."""
 
     seq = models.PositiveBigIntegerField(default=0)
-    hash = models.CharField(max_length=64, default="0" * 64)
+    hash = models.CharField(max_length=64, default=GENESIS)
 
     def __str__(self) -> str:
         return f"#{self.seq}"
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    """Reads as usual; every bulk write but `record`'s own insert is refused."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
+
+    def delete(self) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
 
 
 class AuditEvent(models.Model):
@@ -29,8 +50,18 @@ class AuditEvent(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
+    objects: ClassVar[models.Manager[AuditEvent]] = AuditEventQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         ordering = ("seq",)
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.action}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError(APPEND_ONLY)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
