@@ -17,7 +17,7 @@ class SnapshotError(DomainError):
     code = "invalid_snapshot"
 
 
-class NothingToFreeze(SnapshotError):
+class NothingToFreezeError(SnapshotError):
     """Nobody has been randomised yet, so there is nothing to analyse."""
 
     code = "nothing_to_freeze"
