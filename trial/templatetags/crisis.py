@@ -1,0 +1,38 @@
+"""The crisis bar of every page, and numbers one can tap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from trial import crisis
+
+register = template.Library()
+
+
+@register.inclusion_tag("includes/crisis.html", takes_context=True)
+def crisis_help(context: Context, *, opened: bool = False) -> dict[str, Any]:
+    """Help for the participant's country, or for the one the browser names; works without a request."""
+    own = getattr(context.get("participant"), "country", "")
+    return {"help": crisis.help_for(own or context.get("crisis_country") or ""), "opened": opened}
+
+
+@register.filter
+def dial(text: str, scheme: str = "tel") -> SafeString:
+    """The text, escaped, with every telephone number in it a link."""
+    parts, end = [], 0
+    for start, stop, number in crisis.numbers(text):
+        link = format_html('<a href="{}:{}">{}</a>', scheme, number, text[start:stop])
+        parts.append((text[end:start], link))
+        end = stop
+    return format_html("{}{}", format_html_join("", "{}{}", parts), text[end:])
+
+
+@register.simple_tag
+def crisis_text() -> str:
+    """Crisis resources for the end of a mail."""
+    return crisis.as_text()
