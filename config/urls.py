@@ -2,7 +2,11 @@
 
 from django.urls import include, path
 
+from trial.views import demo, participant
+
 urlpatterns = [
+    path("", participant.home, name="home"),
+    path("demo/mail/", demo.mails, name="demo_mails"),
     path("", include("trial.urls")),
     path("feedback/", include("feedback.urls")),
     path("analysis/", include("analysis.urls")),

@@ -23,6 +23,7 @@ class State(models.TextChoices):
     DECLINED = "declined", "Declined consent"
     WITHDRAWN = "withdrawn", "Withdrawn"
     TIMED_OUT = "timed_out", "Timed out"
+    DUPLICATE = "duplicate", "Already taking part"
 
 
 # In order. Allocation happens in the move from training to instructions.
@@ -39,12 +40,13 @@ WAY = (
     State.COMPLETED,
 )
 ALLOCATED_FROM = State.INSTRUCTIONS
-TERMINAL = frozenset({State.COMPLETED, State.INELIGIBLE, State.DECLINED, State.WITHDRAWN, State.TIMED_OUT})
+LEAVE = frozenset({State.WITHDRAWN, State.TIMED_OUT})
+TERMINAL = LEAVE | {State.COMPLETED, State.INELIGIBLE, State.DECLINED, State.DUPLICATE}
 
 MOVES: dict[State, frozenset[State]] = {
     State.SCREENING: frozenset({State.CONSENT, State.INELIGIBLE}),
     State.CONSENT: frozenset({State.ACCOUNT, State.DECLINED}),
-    State.ACCOUNT: frozenset({State.PRE_SURVEY}),
+    State.ACCOUNT: frozenset({State.PRE_SURVEY, State.DUPLICATE}),
     State.PRE_SURVEY: frozenset({State.TRAINING}),
     State.TRAINING: frozenset({State.INSTRUCTIONS}),
     State.INSTRUCTIONS: frozenset({State.WRITING}),
@@ -52,11 +54,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.POST_SURVEY: frozenset({State.DEBRIEF}),
     State.DEBRIEF: frozenset({State.COMPLETED}),
 }
-LEAVE = frozenset({State.WITHDRAWN, State.TIMED_OUT})
 
 # URL name of the page that each state owns.
-PAGES: dict[str, str] = {state: f"trial:{state}" for state in State if state != State.TIMED_OUT}
-PAGES[State.TIMED_OUT] = "trial:timed_out"
+PAGES: dict[str, str] = {state: f"trial:{state}" for state in State}
 
 
 def allowed(source: str, target: str) -> bool:

@@ -129,7 +129,8 @@ class TrainingCheck(models.Model):
 class Reply(models.Model):
     """A participant's reply to the post at one position; a draft until `submitted_at` is set.
 
-    `revision` counts saves and lets a second tab be told that it is behind.
+    `revision` counts saves and `saved_by` names the window that saved last, so that another
+    window can be told that it is behind.
     """
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="replies")
@@ -137,6 +138,7 @@ class Reply(models.Model):
     position = models.PositiveSmallIntegerField()
     text = models.TextField(blank=True)
     revision = models.PositiveIntegerField(default=0)
+    saved_by = models.CharField(max_length=32, blank=True)
     first_shown_at = models.DateTimeField(null=True)
     saved_at = models.DateTimeField(null=True)
     submitted_at = models.DateTimeField(null=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from trial import crisis
+
 logger = logging.getLogger(__name__)
 
 # Shown only when not even the template of the 500 page can be rendered.
@@ -23,7 +25,7 @@ Elsewhere: <a href="https://findahelpline.com">findahelpline.com</a>.</p></html>
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400. Rendered apart from the request: its cookies may be what is wrong."""
-    return HttpResponse(_bare("400.html"), status=400)
+    return HttpResponse(_bare("400.html", request), status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -42,7 +44,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500, with neither database nor session."""
-    return HttpResponse(_bare("500.html"), status=500)
+    return HttpResponse(_bare("500.html", request), status=500)
 
 
 def _with_request(template: str, request: HttpRequest) -> str:
@@ -51,12 +53,12 @@ def _with_request(template: str, request: HttpRequest) -> str:
         return loader.render_to_string(template, {"path": request.path}, request)
     except Exception:
         logger.exception("%s could not be rendered with the request", Path(template).stem)
-        return _bare(template)
+        return _bare(template, request)
 
 
-def _bare(template: str) -> str:
+def _bare(template: str, request: HttpRequest) -> str:
     try:
-        return loader.render_to_string(template)
+        return loader.render_to_string(template, {"crisis_country": crisis.likely_country(request)})
     except Exception:
         logger.exception("%s could not be rendered", Path(template).stem)
         return LAST_RESORT

@@ -1,0 +1,23 @@
+"""Run a management command in the demo's environment, its database prepared first."""
+
+from __future__ import annotations
+
+import os
+import subprocess  # noqa: S404
+import sys
+
+from config.run import PREPARE, ROOT, environment, open_study
+
+
+def main() -> int:
+    env = environment()
+    quiet = {"stdout": subprocess.DEVNULL}
+    for command in PREPARE:
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, **quiet)  # type: ignore[call-overload]  # noqa: S603
+    open_study(env)
+    os.chdir(ROOT)
+    os.execve(sys.executable, [sys.executable, "manage.py", *sys.argv[1:]], env)  # noqa: S606
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""`make run`: prepare the demo, then keep web and worker going until one Ctrl-C stops both."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess  # noqa: S404
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PORT = os.environ.get("PORT", "8000")
+PREPARE = (
+    ("migrate", "--verbosity", "0"),
+    ("createcachetable",),
+    ("create_roles",),
+    ("load_protocol", "protocols/hailey"),
+    ("seed_demo",),
+)
+
+
+def environment() -> dict[str, str]:
+    """The demo's environment; whatever the caller set wins."""
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return {"DEBUG": "1", "HF_HUB_OFFLINE": "1", **threads, **os.environ}
+
+
+def main() -> int:
+    if not _port_is_free():
+        print(f"Port {PORT} is in use. Choose another: make run PORT=8001", file=sys.stderr)
+        return 1
+    env = environment()
+    for command in PREPARE:
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True)  # noqa: S603
+    open_study(env)
+    subprocess.run([sys.executable, "-m", "ml.partner", "prepare"], cwd=ROOT, env=env, check=True)  # noqa: S603
+    processes = [_start(command, env) for command in (web(), worker())]
+    print(_where(), flush=True)
+    return _wait(processes)
+
+
+def web() -> list[str]:
+    return [
+        *(sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{PORT}"),
+        *("--worker-class", "gthread", "--workers", "1", "--threads", "8", "--log-level", "warning"),
+    ]
+
+
+def worker() -> list[str]:
+    return [
+        *(sys.executable, "-m", "celery", "-A", "config", "worker", "--beat", "--pool", "solo"),
+        *("--queues", "feedback,default", "--loglevel", "warning", "--without-gossip", "--without-mingle"),
+    ]
+
+
+def open_study(env: dict[str, str]) -> None:
+    """Open the study on the first run; on later runs it is open already, or wherever it was taken."""
+    shell = "from trial.models import Study; print(Study.objects.get(slug='hailey').state)"
+    state = subprocess.run(  # noqa: S603
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", shell],
+        cwd=ROOT, env=env, check=True, capture_output=True, text=True,
+    ).stdout.strip()
+    if state.endswith("draft"):
+        subprocess.run([sys.executable, "manage.py", "study", "hailey", "open"], cwd=ROOT, env=env, check=True)  # noqa: S603
+
+
+def _port_is_free() -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(PORT)))
+        except OSError:
+            return False
+    return True
+
+
+def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)  # noqa: S603
+
+
+def _where() -> str:
+    base = f"http://127.0.0.1:{PORT}"
+    return "\n".join(
+        (
+            "",
+            f"Attune is running at {base}",
+            f"  take part            {base}/study/hailey/",
+            f"  read the demo mails  {base}/demo/mail/",
+            f"  study team           {base}/accounts/login/  (accounts and password above)",
+            "  stop with Ctrl-C",
+            "",
+        )
+    )
+
+
+def _wait(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Until Ctrl-C, a TERM, or the end of either process; then stop both."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = 0
+    try:
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+        code = 1
+        print("A process has ended; stopping.", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nStopping.")
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
