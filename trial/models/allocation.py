@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, NoReturn
+
 from django.db import models
 
 from trial.models.participant import Participant
 from trial.models.study import Study
+
+APPEND_ONLY = "The ledger is append-only: an allocation is neither changed nor deleted."
 
 
 class AllocationSeal(models.Model):
@@ -16,12 +20,28 @@ class AllocationSeal(models.Model):
     commitment = models.CharField(max_length=64)
     protocol_sha256 = models.CharField(max_length=64)
     generator = models.CharField(max_length=40)
-    sealed_at = models.DateTimeField(auto_now_add=True)
+    sealed_at = models.DateTimeField()
     revealed_seed = models.CharField(max_length=64, blank=True)
     revealed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.commitment
+
+
+class AllocationQuerySet(models.QuerySet["Allocation"]):
+    """Reads as usual; bulk writes are refused."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
+
+    def delete(self) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
 
 
 class Allocation(models.Model):
@@ -30,12 +50,14 @@ class Allocation(models.Model):
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="allocations")
     participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="allocation")
     position = models.PositiveIntegerField()
-    stratum = models.CharField(max_length=200)
+    stratum = models.CharField(max_length=500, blank=True)
     arm = models.CharField(max_length=40)
     inputs = models.JSONField()
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
     at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Allocation]] = AllocationQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ("study_id", "position")
@@ -47,3 +69,11 @@ class Allocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.study_id} #{self.position}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError(APPEND_ONLY)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(APPEND_ONLY)
