@@ -53,7 +53,7 @@ PHRASES = (
 STARRED = (
     (re.compile(r"\bk[^\w\s](?:[^\w\s]|l)l"), "kill"),
     (re.compile(r"\bd[^\w\s]e\b"), "die"),
-    (re.compile(r"\bs[^\w\s]?u?[^\w\s]?i?[^\w\s]c[^\w\s]?i?d(?=e|al)|\bsu[^\w\s]c[^\w\s]?i?d"), "suicid"),
+    (re.compile(r"\bs[^\w\s]{0,2}u?[^\w\s]?i?[^\w\s]?c[^\w\s]?i?[^\w\s]?d(?=e|al)"), "suicid"),
     (re.compile(r"\br[^\w\s]p(?=e|ed)\b"), "rap"),
 )
 
