@@ -11,29 +11,55 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+from trial.questions import (
+    Code,
+    Eligibility,
+    Item,
+    Option,
+    Rule,
+    Scale,
+    Strict,
+    Survey,
+    Text,
+    no_repeats,
+)
+from trial.study_files import ProtocolError, read_text, read_yaml
 
-
-class ProtocolError(Exception):
-    """An invalid study folder: which file, where in it, and why."""
-
-    code = "invalid_protocol"
-
-    def __init__(self, file: Path | str, place: str, reason: str) -> None:
-        self.file, self.place, self.reason = str(file), place, reason
-        super().__init__(f"{file}: {place}: {reason}" if place else f"{file}: {reason}")
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = [
+    "AllocationPlan",
+    "Arm",
+    "Check",
+    "Code",
+    "Consent",
+    "Contact",
+    "Country",
+    "Crisis",
+    "Eligibility",
+    "FeedbackPolicy",
+    "Instructions",
+    "Item",
+    "Option",
+    "Outcome",
+    "Post",
+    "Protocol",
+    "ProtocolError",
+    "Resource",
+    "Rule",
+    "Scale",
+    "Statement",
+    "Strict",
+    "Survey",
+    "Text",
+    "TrainingPage",
+    "Writing",
+    "parse_protocol",
+    "read_protocol",
+]
 
 
 # --- People and arms ----------------------------------------------------------------------
@@ -54,7 +80,7 @@ class AllocationPlan(Strict):
 
     method: Literal["simple", "permuted_blocks", "stratified_blocks"]
     strata: tuple[str, ...] = ()
-    block_sizes: tuple[int, ...] = ()
+    block_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
 
     @model_validator(mode="after")
     def blocks_fit_method(self) -> Self:
@@ -63,98 +89,6 @@ class AllocationPlan(Strict):
         if (self.method == "stratified_blocks") != bool(self.strata):
             raise ValueError("strata are given exactly when the method is stratified_blocks")
         return self
-
-
-# --- Questions ----------------------------------------------------------------------------
-
-
-class Option(Strict):
-    value: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
-    label: Text
-
-
-class Item(Strict):
-    """One question. `interventions` restricts it to arms with one of those interventions."""
-
-    code: Code
-    kind: Literal["likert", "single", "multiple", "number", "text", "attention"]
-    text: Text
-    help: str = ""
-    options: tuple[Option, ...] = ()
-    low: str = ""
-    high: str = ""
-    points: int = Field(7, ge=2, le=11)
-    minimum: int | None = None
-    maximum: int | None = None
-    max_length: int = Field(2000, ge=1, le=10_000)
-    required: bool = True
-    reverse: bool = False
-    correct: str = ""
-    interventions: tuple[Code, ...] = ()
-
-    @model_validator(mode="after")
-    def parts_fit_kind(self) -> Self:
-        if self.kind in ("single", "multiple") and len(self.options) < 2:
-            raise ValueError(f"item {self.code}: {self.kind} needs at least two options")
-        if self.kind == "attention" and self.correct not in {o.value for o in self.options}:
-            raise ValueError(f"item {self.code}: attention needs options and the correct one")
-        if self.kind == "likert" and not (self.low and self.high):
-            raise ValueError(f"item {self.code}: likert needs low and high anchors")
-        _no_repeats((o.value for o in self.options), f"item {self.code}: option")
-        return self
-
-    def shown_to(self, intervention: str) -> bool:
-        return not self.interventions or intervention in self.interventions
-
-
-class Scale(Strict):
-    """A score over Likert items: their mean after reversing, if enough are answered."""
-
-    code: Code
-    title: Text
-    items: tuple[Code, ...] = Field(min_length=1)
-    min_answered: float = Field(0.5, gt=0, le=1)
-    source: str = ""
-
-
-class Survey(Strict):
-    title: Text
-    intro: str = ""
-    items: tuple[Item, ...] = Field(min_length=1)
-    scales: tuple[Scale, ...] = ()
-
-    @model_validator(mode="after")
-    def codes_are_whole(self) -> Self:
-        _no_repeats((i.code for i in self.items), "item")
-        likert = {i.code for i in self.items if i.kind == "likert"}
-        for scale in self.scales:
-            for code in scale.items:
-                if code not in likert:
-                    raise ValueError(f"scale {scale.code}: {code} is no likert item of this survey")
-        return self
-
-    def item(self, code: str) -> Item:
-        return next(i for i in self.items if i.code == code)
-
-
-class Rule(Strict):
-    """Eligible when the screening answer is at least `minimum`, or one of `values`."""
-
-    item: Code
-    minimum: int | None = None
-    values: tuple[str, ...] = ()
-    reason: Text
-    safety: bool = False
-
-    def met_by(self, answer: Any) -> bool:
-        if self.minimum is not None:
-            return isinstance(answer, int) and answer >= self.minimum
-        return str(answer) in self.values
-
-
-class Eligibility(Strict):
-    survey: Survey
-    rules: tuple[Rule, ...] = Field(min_length=1)
 
 
 # --- Pages --------------------------------------------------------------------------------
@@ -199,7 +133,7 @@ class Instructions(Strict):
     """Instructions for everybody, and what an intervention adds."""
 
     document: Text
-    additions: dict[Code, Text] = {}
+    additions: dict[Code, Text] = Field(default_factory=dict)
 
 
 class Post(Strict):
@@ -302,26 +236,44 @@ class Protocol(Strict):
     sap: dict[str, Any]
 
     @model_validator(mode="after")
+    def codes_are_unique(self) -> Self:
+        no_repeats((a.code for a in self.arms), "arm")
+        no_repeats((p.code for p in self.posts), "post")
+        no_repeats((t.code for t in self.training), "training page")
+        no_repeats((o.code for o in self.outcomes), "outcome")
+        return self
+
+    @model_validator(mode="after")
     def parts_fit_together(self) -> Self:
-        _no_repeats((a.code for a in self.arms), "arm")
-        _no_repeats((p.code for p in self.posts), "post")
-        _no_repeats((t.code for t in self.training), "training page")
         if set(self.surveys) != {"pre", "post"}:
             raise ValueError("surveys: both pre and post are needed")
         if sum(a.reference for a in self.arms) != 1:
             raise ValueError("arms: exactly one arm is the reference")
         if len(self.posts) < self.writing.per_participant:
-            raise ValueError(f"writing: {self.writing.per_participant} posts each, but only {len(self.posts)} in all")
+            raise ValueError(
+                f"writing: {self.writing.per_participant} posts each, but only {len(self.posts)} in all"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def allocation_fits_arms(self) -> Self:
         total = sum(a.weight for a in self.arms)
         for size in self.allocation.block_sizes:
             if size % total:
                 raise ValueError(f"allocation: block size {size} is no multiple of the weights' sum {total}")
         for stratum in self.allocation.strata:
             self.stratum_item(stratum)
-        screening = {i.code for i in self.eligibility.survey.items}
-        for rule in self.eligibility.rules:
-            if rule.item not in screening:
-                raise ValueError(f"eligibility: rule on unknown item {rule.item}")
+        return self
+
+    @model_validator(mode="after")
+    def interventions_have_an_arm(self) -> Self:
+        known = {a.intervention for a in self.arms}
+        named = dict.fromkeys(self.instructions.additions, "instructions")
+        for item in (i for survey in self.surveys.values() for i in survey.items):
+            named |= dict.fromkeys(item.interventions, f"item {item.code}")
+        for code, place in named.items():
+            if code not in known:
+                raise ValueError(f"{place}: no arm has the intervention {code}")
         return self
 
     def stratum_item(self, name: str) -> Item:
@@ -345,24 +297,17 @@ class Protocol(Strict):
         return self.eligibility.survey if key == "screening" else self.surveys[key]  # type: ignore[index]
 
     def canonical_json(self) -> str:
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        document = self.model_dump(mode="json")
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
 
-def _no_repeats(codes: Iterable[str], what: str) -> None:
-    seen: set[str] = set()
-    for code in codes:
-        if code in seen:
-            raise ValueError(f"{what} {code} is given twice")
-        seen.add(code)
-
-
 # --- Reading a folder ---------------------------------------------------------------------
 
-TEXTS = (("consent", "document"), ("instructions", "document"))
+POST_COLUMNS = ["code", "topic", "risk", "text"]
 
 
 def read_protocol(folder: Path) -> Protocol:
@@ -372,19 +317,25 @@ def read_protocol(folder: Path) -> Protocol:
         ProtocolError: a file is missing, unreadable or breaks the schema.
     """
     main = folder / "protocol.yaml"
-    data = _yaml(main)
+    data = read_yaml(main)
     if not isinstance(data, dict):
         raise ProtocolError(main, "", "must be a mapping")
     _embed_texts(folder, data)
-    data["posts"] = _posts(folder, data)
-    data["crisis"] = _yaml(folder / str(data.get("crisis", "crisis.yaml")))
-    data["sap"] = _yaml(folder / "sap.yaml")
+    files = {
+        "posts": folder / _posts_file(data),
+        "crisis": folder / str(data.get("crisis", "crisis.yaml")),
+        "sap": folder / "sap.yaml",
+    }
+    data |= {
+        "posts": _posts(files["posts"]),
+        "crisis": read_yaml(files["crisis"]),
+        "sap": read_yaml(files["sap"]),
+    }
     try:
         return Protocol.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ProtocolError(_file_of(folder, place, data), place, first["msg"]) from error
+        place, reason = _first(error)
+        raise ProtocolError(files.get(place.split(".")[0], main), place, reason) from error
 
 
 def parse_protocol(document: dict[str, Any]) -> Protocol:
@@ -392,58 +343,55 @@ def parse_protocol(document: dict[str, Any]) -> Protocol:
     return Protocol.model_validate(document)
 
 
-def _file_of(folder: Path, place: str, data: dict[str, Any]) -> Path:
-    if place.startswith("posts"):
-        return folder / str(data.get("writing", {}).get("posts", "posts.csv"))
-    return folder / {"crisis": "crisis.yaml", "sap": "sap.yaml"}.get(place.split(".")[0], "protocol.yaml")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ProtocolError(file, "", "no such file") from error
-    except UnicodeDecodeError as error:
-        raise ProtocolError(file, f"byte {error.start}", "is not UTF-8") from error
-
-
-def _yaml(file: Path) -> Any:
-    try:
-        return yaml.safe_load(_read(file))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}" if mark else ""
-        raise ProtocolError(file, place, f"is not YAML: {getattr(error, 'problem', error)}") from error
+def _first(error: ValidationError) -> tuple[str, str]:
+    """Place and reason of the first thing that is wrong."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return place, first["msg"].removeprefix("Value error, ")
 
 
 def _embed_texts(folder: Path, data: dict[str, Any]) -> None:
     """Replace the name of each text file by its text."""
-    owners = [data[key] for key, _ in TEXTS if isinstance(data.get(key), dict)]
-    owners += [page for page in data.get("training") or [] if isinstance(page, dict)]
+    pages = data.get("training")
+    owners = [data.get("consent"), data.get("instructions"), *(pages if isinstance(pages, list) else [])]
     for owner in owners:
-        if isinstance(owner.get("document"), str):
-            owner["document"] = _read(folder / owner["document"])
+        if isinstance(owner, dict) and isinstance(owner.get("document"), str):
+            owner["document"] = read_text(folder / owner["document"])
     instructions = data.get("instructions")
     additions = instructions.get("additions") if isinstance(instructions, dict) else None
-    for key, name in (additions or {}).items():
-        additions[key] = _read(folder / str(name))
+    if isinstance(additions, dict):
+        additions.update({key: read_text(folder / str(name)) for key, name in additions.items()})
     if isinstance(data.get("debrief"), str):
-        data["debrief"] = _read(folder / data["debrief"])
+        data["debrief"] = read_text(folder / data["debrief"])
 
 
-def _posts(folder: Path, data: dict[str, Any]) -> list[dict[str, str]]:
+def _posts_file(data: dict[str, Any]) -> str:
     writing = data.get("writing")
-    file = folder / str(writing.get("posts", "posts.csv") if isinstance(writing, dict) else "posts.csv")
-    reader = csv.DictReader(io.StringIO(_read(file)), strict=True)
-    wanted = ["code", "topic", "risk", "text"]
-    if reader.fieldnames != wanted:
-        raise ProtocolError(file, "line 1", f"columns must be {', '.join(wanted)}")
-    rows = []
+    return str(writing.get("posts", "posts.csv") if isinstance(writing, dict) else "posts.csv")
+
+
+def _posts(file: Path) -> list[Post]:
+    """The posts; every error names its line, which in a file of long texts is not its number."""
+    reader = csv.DictReader(io.StringIO(read_text(file), newline=""), strict=True)
+    posts: dict[str, Post] = {}
     try:
+        if reader.fieldnames != POST_COLUMNS:
+            raise ProtocolError(file, "line 1", f"columns must be {', '.join(POST_COLUMNS)}")
         for row in reader:
-            if None in row or None in row.values():
-                raise ProtocolError(file, f"line {reader.line_num}", f"must have {len(wanted)} columns")
-            rows.append(row)
+            post = _post(row, file, f"line {reader.line_num}")
+            if post.code in posts:
+                raise ProtocolError(file, f"line {reader.line_num}", f"post {post.code} is given twice")
+            posts[post.code] = post
     except csv.Error as error:
         raise ProtocolError(file, f"line {reader.line_num}", str(error)) from error
-    return rows
+    return list(posts.values())
+
+
+def _post(row: dict[str, Any], file: Path, line: str) -> Post:
+    if None in row or None in row.values():
+        raise ProtocolError(file, line, f"must have {len(POST_COLUMNS)} columns")
+    try:
+        return Post.model_validate(row)
+    except ValidationError as error:
+        column, reason = _first(error)
+        raise ProtocolError(file, f"{line}, {column}", reason) from error
