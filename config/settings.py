@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "trial.middleware.NoStoreMiddleware",
+    "trial.middleware.WrongMethodMiddleware",
     "trial.middleware.RejectNulBytesMiddleware",
     "trial.middleware.StaffMfaMiddleware",
 ]

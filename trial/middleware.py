@@ -1,4 +1,4 @@
-"""What every request passes: NUL bytes refused, dynamic pages never cached, staff held to two factors."""
+"""What every request passes: NUL bytes and wrong methods answered kindly, dynamic pages never cached, staff held to two factors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
@@ -26,6 +26,19 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         if "Cache-Control" not in response:
             add_never_cache_headers(response)
+        return response
+
+
+class WrongMethodMiddleware:
+    """Give Django's empty 405 answer a page, with help and a way back."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            response.content = errors.wrong_method(request).content
         return response
 
 

@@ -1,4 +1,5 @@
-// What htmx cannot do for every page: keep one form from being sent twice by a double tap.
+// What htmx cannot do for every page: keep a form from being sent twice by a double tap,
+// and open the crisis list when a link leads to it.
 "use strict";
 
 document.addEventListener("submit", (event) => {
@@ -16,3 +17,9 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const form of document.forms) { delete form.dataset.sent; form.removeAttribute("aria-busy"); }
 });
+
+function openCrisis() {
+  if (location.hash === "#crisis") document.getElementById("crisis").open = true;
+}
+window.addEventListener("hashchange", openCrisis);
+openCrisis();

@@ -17,8 +17,18 @@ register = template.Library()
 @register.inclusion_tag("includes/crisis.html", takes_context=True)
 def crisis_help(context: Context, *, opened: bool = False) -> dict[str, Any]:
     """Help for the participant's country, or for the one the browser names; works without a request."""
+    return {"help": _help(context), "opened": opened}
+
+
+@register.inclusion_tag("includes/crisis_here.html", takes_context=True)
+def crisis_here(context: Context) -> dict[str, Any]:
+    """The one or two numbers that matter most to this visitor."""
+    return {"help": _help(context)}
+
+
+def _help(context: Context) -> crisis.Help:
     own = getattr(context.get("participant"), "country", "")
-    return {"help": crisis.help_for(own or context.get("crisis_country") or ""), "opened": opened}
+    return crisis.help_for(own or context.get("crisis_country") or "")
 
 
 @register.filter

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 NEWEST = 20
-SEPARATOR = re.compile(r"^-{79}$", re.MULTILINE)
+SEPARATOR = re.compile(rb"^-{79}\r?$", re.MULTILINE)
 CODE = re.compile(r"^([A-Z0-9]{3,}(?:-[A-Z0-9]{3,})*)$", re.MULTILINE)
 
 
@@ -42,13 +42,13 @@ def newest(folder: Path) -> list[Mail]:
     files = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     found: list[Mail] = []
     for file in files[:NEWEST]:
-        parts = SEPARATOR.split(file.read_text(encoding="utf-8", errors="replace"))
+        parts = SEPARATOR.split(file.read_bytes())
         found += [_parse(part) for part in reversed(parts) if part.strip()]
     return found[:NEWEST]
 
 
-def _parse(source: str) -> Mail:
-    message = email.message_from_string(source.lstrip(), policy=email.policy.default)
+def _parse(source: bytes) -> Mail:
+    message = email.message_from_bytes(source.lstrip(), policy=email.policy.default)
     part = message.get_body(("plain",))
     body = part.get_content().strip() if part else ""
     code = CODE.search(body)

@@ -36,6 +36,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return HttpResponse(_with_request("404.html", request), status=404)
 
 
+def wrong_method(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_with_request("405.html", request), status=405)
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for an expired form: what was written is still in the page one step back."""
     logger.info("form refused: %s", reason)
