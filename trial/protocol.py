@@ -383,7 +383,7 @@ def _posts(file: Path) -> list[Post]:
                 raise ProtocolError(file, f"line {reader.line_num}", f"post {post.code} is given twice")
             posts[post.code] = post
     except csv.Error as error:
-        raise ProtocolError(file, f"line {reader.line_num}", str(error)) from error
+        raise ProtocolError(file, f"line {reader.line_num + 1}", str(error)) from error
     return list(posts.values())
 
 
