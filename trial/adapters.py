@@ -11,10 +11,11 @@ from django.urls import reverse
 from trial import crisis, progress
 from trial.models import Participant
 
+PARTICIPANT = "participant_id"  # the session key that the participant views set
 KINDER = {
     "incorrect_code": "That is not the code in our newest mail. Please check it, or ask for a new code.",
     "rate_limited": "This was tried many times in a short while. Please wait a few minutes, then try again.",
-    "too_many_login_attempts": "This was tried many times. Please wait five minutes, then try again.",
+    "too_many_login_attempts": "This was tried many times. Please wait a few minutes, then try again.",
     "email_password_mismatch": "This address and password do not go together. Please try again.",
     "unverified_primary_email": "Please confirm your e-mail address first.",
 }
@@ -28,17 +29,24 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Only for somebody who consented in this browser and has no account yet."""
         return Participant.objects.filter(
-            pk=request.session.get("participant_id"), state=progress.State.ACCOUNT, user=None
+            pk=request.session.get(PARTICIPANT, 0), state=progress.State.ACCOUNT, user=None
         ).exists()
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("trial:home")
+        return reverse("home")
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("trial:home")
+        return reverse("home")
 
     def get_logout_redirect_url(self, request: HttpRequest) -> str:
         return reverse("account_login")
+
+    def logout(self, request: HttpRequest) -> None:
+        """Cancelling a code is also a logout; it must not lose a participation that has no account yet."""
+        begun = None if request.user.is_authenticated else request.session.get(PARTICIPANT)
+        super().logout(request)
+        if begun:
+            request.session[PARTICIPANT] = begun
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         request = self.request

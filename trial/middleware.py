@@ -1,4 +1,4 @@
-"""What every request passes: NUL bytes and wrong methods answered kindly, dynamic pages never cached, staff held to two factors."""
+"""What every request passes: odd requests answered kindly, pages never stored, staff held to two factors."""
 
 from __future__ import annotations
 
