@@ -8,7 +8,7 @@ SEED ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check simulate analyse bench e2e lock clean
+.PHONY: help install install-dev run test check simulate analyse bench e2e servers lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,10 @@ bench: install-dev ## Run the benchmarks and print their tables
 
 e2e: install-dev ## Drive the running site with headless Chromium
 	@DJANGO_ALLOW_ASYNC_UNSAFE=1 $(BIN)/python -m pytest -m e2e tests/e2e
+
+servers: install-dev ## Run the tests that need PostgreSQL and Redis (TEST_POSTGRES_URL, TEST_REDIS_URL)
+	@$(BIN)/python -m pytest -m "postgres or redis"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not postgres and not redis and not models" tests/trial tests/feedback
 
 lock: install-dev ## Compile the pinned requirements
 	@$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o requirements.txt requirements.in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess  # noqa: S404
+import subprocess
 import sys
 
 from config.run import PREPARE, ROOT, environment, open_study
@@ -13,10 +13,10 @@ def main() -> int:
     env = environment()
     quiet = {"stdout": subprocess.DEVNULL}
     for command in PREPARE:
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, **quiet)  # type: ignore[call-overload]  # noqa: S603
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True, **quiet)  # type: ignore[call-overload]
     open_study(env)
     os.chdir(ROOT)
-    os.execve(sys.executable, [sys.executable, "manage.py", *sys.argv[1:]], env)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "manage.py", *sys.argv[1:]], env)
 
 
 if __name__ == "__main__":

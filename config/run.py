@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess  # noqa: S404
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,9 +33,9 @@ def main() -> int:
         return 1
     env = environment()
     for command in PREPARE:
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True)  # noqa: S603
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True)
     open_study(env)
-    subprocess.run([sys.executable, "-m", "ml.partner", "prepare"], cwd=ROOT, env=env, check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "ml.partner", "prepare"], cwd=ROOT, env=env, check=True)
     processes = [_start(command, env) for command in (web(), worker())]
     print(_where(), flush=True)
     return _wait(processes)
@@ -58,12 +58,18 @@ def worker() -> list[str]:
 def open_study(env: dict[str, str]) -> None:
     """Open the study on the first run; on later runs it is open already, or wherever it was taken."""
     shell = "from trial.models import Study; print(Study.objects.get(slug='hailey').state)"
-    state = subprocess.run(  # noqa: S603
+    state = subprocess.run(
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", shell],
-        cwd=ROOT, env=env, check=True, capture_output=True, text=True,
+        cwd=ROOT,
+        env=env,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     if state.endswith("draft"):
-        subprocess.run([sys.executable, "manage.py", "study", "hailey", "open"], cwd=ROOT, env=env, check=True)  # noqa: S603
+        subprocess.run(
+            [sys.executable, "manage.py", "study", "hailey", "open"], cwd=ROOT, env=env, check=True
+        )
 
 
 def _port_is_free() -> bool:
@@ -77,7 +83,7 @@ def _port_is_free() -> bool:
 
 
 def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)  # noqa: S603
+    return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
 
 
 def _where() -> str:

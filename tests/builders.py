@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -77,38 +78,49 @@ def participant(
 
 
 def _advance(person: Participant, target: State, difficulty: str) -> None:
-    where = person.study
     order = list(progress.WAY)
-    steps = order[: order.index(target)]
-    if State.SCREENING in steps:
-        flow.answer_screening(participant=person, answers=eligible_answers(where))
-    if State.CONSENT in steps:
-        flow.decide_consent(participant=person, agreed=True)
-    if State.ACCOUNT in steps:
-        flow.link_account(participant=person, user=user())
-    if State.PRE_SURVEY in steps:
-        given = answers(where.protocol.surveys["pre"])
-        if difficulty:
-            given["difficulty"] = difficulty
-        flow.submit_survey(participant=person, survey="pre", answers=given)
-    if State.TRAINING in steps:
-        train(person)
-    if State.INSTRUCTIONS in steps:
-        flow.begin_writing(participant=person)
-    if State.WRITING in steps:
-        write_all(person)
-    if State.POST_SURVEY in steps:
-        post = answers(where.protocol.surveys["post"], intervention_of(person))
-        flow.submit_survey(participant=person, survey="post", answers=post)
-    if State.DEBRIEF in steps:
-        flow.finish(participant=person)
+    for state in order[: order.index(target)]:
+        STEPS[state](person, difficulty)
+
+
+def _screen(person: Participant, difficulty: str) -> None:
+    flow.answer_screening(participant=person, answers=eligible_answers(person.study))
+
+
+def _survey_before(person: Participant, difficulty: str) -> None:
+    given = answers(person.study.protocol.surveys["pre"])
+    if difficulty:
+        given["difficulty"] = difficulty
+    flow.submit_survey(participant=person, survey="pre", answers=given)
+
+
+def _survey_after(person: Participant, difficulty: str) -> None:
+    given = answers(person.study.protocol.surveys["post"], intervention_of(person))
+    flow.submit_survey(participant=person, survey="post", answers=given)
+
+
+STEPS: dict[State, Callable[[Participant, str], Any]] = {
+    State.SCREENING: _screen,
+    State.CONSENT: lambda person, _: flow.decide_consent(participant=person, agreed=True),
+    State.ACCOUNT: lambda person, _: flow.link_account(participant=person, user=user()),
+    State.PRE_SURVEY: _survey_before,
+    State.TRAINING: lambda person, _: train(person),
+    State.INSTRUCTIONS: lambda person, _: flow.begin_writing(participant=person),
+    State.WRITING: lambda person, _: write_all(person),
+    State.POST_SURVEY: _survey_after,
+    State.DEBRIEF: lambda person, _: flow.finish(participant=person),
+}
 
 
 def train(person: Participant) -> None:
     for page in person.study.protocol.training:
-        flow.answer_training(participant=person, page=page.code, answer=page.check.answer if page.check else "")
+        flow.answer_training(
+            participant=person, page=page.code, answer=page.check.answer if page.check else ""
+        )
 
 
-def write_all(person: Participant, text: str = "That sounds hard. I am sorry you are going through this.") -> None:
+def write_all(
+    person: Participant, text: str = "That sounds hard. I am sorry you are going through this."
+) -> None:
     while (reply := replies.current(person)) is not None:
         replies.submit(reply=reply, text=text)

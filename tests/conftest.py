@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
 from tests import builders
 from trial.models import Participant, Study
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+    """Where ATTUNE_NO_SKIPS is set, a test that skips itself has failed."""
+    report = yield
+    if os.environ.get("ATTUNE_NO_SKIPS") and report.skipped:
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,9 @@ def funnel(study: Study, *, simulated: bool) -> list[Step]:
     """Every step of the way with its losses; reached = gone on + here + left from here."""
     people = Participant.objects.filter(study=study, simulated=simulated).exclude(state=State.DUPLICATE)
     reached = dict(
-        StateChange.objects.filter(participant__in=people).values_list("state").annotate(n=Count("participant"))
+        StateChange.objects.filter(participant__in=people)
+        .values_list("state")
+        .annotate(n=Count("participant"))
     )
     now = dict(people.values_list("state").annotate(n=Count("pk")))
     top = max(reached.get(State.SCREENING, 0), 1)
@@ -81,7 +83,9 @@ def funnel(study: Study, *, simulated: bool) -> list[Step]:
 def endings(study: Study, *, simulated: bool) -> list[tuple[str, int]]:
     """How many ended in each way other than completing."""
     counts = dict(
-        Participant.objects.filter(study=study, simulated=simulated).values_list("state").annotate(n=Count("pk"))
+        Participant.objects.filter(study=study, simulated=simulated)
+        .values_list("state")
+        .annotate(n=Count("pk"))
     )
     states = (State.INELIGIBLE, State.DECLINED, State.WITHDRAWN, State.TIMED_OUT, State.DUPLICATE)
     return [(state.label, counts.get(state, 0)) for state in states]

@@ -73,7 +73,9 @@ class ConsentForm(forms.Form):
         for statement in consent.statements:
             self.fields[statement.code] = forms.BooleanField(
                 label=statement.text,
-                error_messages={"required": "Please tick this to take part, or choose not to take part below."},
+                error_messages={
+                    "required": "Please tick this to take part, or choose not to take part below."
+                },
             )
 
 
@@ -110,6 +112,4 @@ class WithdrawForm(forms.Form):
 
 
 class AcknowledgeForm(forms.Form):
-    note = forms.CharField(
-        label="What was done", max_length=1000, widget=forms.Textarea({"rows": 3})
-    )
+    note = forms.CharField(label="What was done", max_length=1000, widget=forms.Textarea({"rows": 3}))

@@ -12,4 +12,4 @@ _parser = MarkdownIt("commonmark", {"html": False, "typographer": True}).enable(
 
 @lru_cache(maxsize=128)
 def to_html(text: str) -> SafeString:
-    return mark_safe(_parser.render(text))  # noqa: S308  # html=False escapes whatever is not Markdown
+    return mark_safe(str(_parser.render(text)))  # noqa: S308  # html=False escapes whatever is not Markdown

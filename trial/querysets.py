@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -10,10 +10,10 @@ from django.db import models
 from trial import progress
 
 if TYPE_CHECKING:
-    from trial.models import User
+    from trial.models import Participant, Reply, SafetyEvent, User
 
 
-class ParticipantQuerySet(models.QuerySet[Any]):
+class ParticipantQuerySet(models.QuerySet["Participant"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Their own rows for a participant; all for staff who watch the trial; none otherwise."""
         if not user.is_authenticated:
@@ -29,7 +29,7 @@ class ParticipantQuerySet(models.QuerySet[Any]):
         return self.exclude(state__in=progress.TERMINAL)
 
 
-class ReplyQuerySet(models.QuerySet[Any]):
+class ReplyQuerySet(models.QuerySet["Reply"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Only the writer's own; staff read replies through blinded listings, never from here."""
         if not user.is_authenticated:
@@ -40,7 +40,7 @@ class ReplyQuerySet(models.QuerySet[Any]):
         return self.filter(submitted_at__isnull=False)
 
 
-class SafetyEventQuerySet(models.QuerySet[Any]):
+class SafetyEventQuerySet(models.QuerySet["SafetyEvent"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         if user.is_authenticated and user.has_perm("trial.view_safetyevent"):
             return self

@@ -6,6 +6,7 @@ Locks are taken in one order everywhere: participant, study, and the audit trail
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -16,7 +17,16 @@ from django.utils import timezone
 from trial import ledger, randomisation, sealing
 from trial.canonical import moment
 from trial.errors import DomainError
-from trial.models import Allocation, AllocationSeal, AuditEvent, Participant, Study, SurveyResponse, User
+from trial.models import (
+    Allocation,
+    AllocationSeal,
+    AuditEvent,
+    Participant,
+    ProtocolVersion,
+    Study,
+    SurveyResponse,
+    User,
+)
 from trial.progress import State
 from trial.protocol import Protocol
 from trial.randomisation import History, Plan
@@ -170,7 +180,7 @@ def verify(study: Study) -> list[ledger.Difference]:
     sealed, rows = _seal_of(study), ledger_rows(study)
     seed = seed_of(study)
     found = ledger.verify_seal(seed, sealed.protocol_sha256, sealed.generator, sealed.commitment)
-    document = _sealed_document(study, sealed)
+    document = _sealed_version(study, sealed).document
     if ledger.sha256_of(document) != sealed.protocol_sha256:
         found.append(ledger.Difference(0, "the stored protocol is not the one that was sealed"))
     found += ledger.replay(seed, ledger.plan_of(document), rows, genesis=sealed.commitment)
@@ -195,7 +205,7 @@ def export(study: Study) -> dict[str, Any]:
         "seed": sealed.revealed_seed,
         "sealed_at": moment(sealed.sealed_at),
         "revealed_at": moment(sealed.revealed_at),
-        "protocol": _sealed_document(study, sealed),
+        "protocol": _sealed_version(study, sealed).document,
         "rows": [vars(row) for row in ledger_rows(study)],
     }
 
@@ -223,19 +233,28 @@ def _rows(study: Study) -> Any:
     return Allocation.objects.filter(study=study)
 
 
-def _sealed_document(study: Study, sealed: AllocationSeal) -> dict[str, Any]:
-    """The protocol that was sealed governs allocation to the end, whatever amendments follow."""
-    version = study.versions.filter(sha256=sealed.protocol_sha256).first()
+def _sealed_version(study: Study, sealed: AllocationSeal) -> ProtocolVersion:
+    """The protocol that was sealed governs allocation to the end, whatever amendments follow.
+
+    Its document is left in the database: it is large, and one process needs it once.
+    """
+    version = study.versions.filter(sha256=sealed.protocol_sha256).defer("document").first()
     if version is None:
         raise NotSealedError(f"{study.slug}: the protocol version that was sealed is gone.")
-    document: dict[str, Any] = version.document
-    return document
+    return version
+
+
+@lru_cache(maxsize=16)
+def _plan(version_pk: int, sha256: str) -> Plan:
+    """Sealed versions never change, so each process reads each plan once."""
+    return ledger.plan_of(ProtocolVersion.objects.get(pk=version_pk, sha256=sha256).document)
 
 
 def _append(study: Study, sealed: AllocationSeal, participant: Participant) -> Allocation:
     """The next row of the ledger; the caller holds the study's lock."""
-    plan = ledger.plan_of(_sealed_document(study, sealed))
-    stratum = _stratum(plan, participant)
+    version = _sealed_version(study, sealed)
+    plan = _plan(version.pk, version.sha256)
+    stratum = _stratum(plan, version.protocol, participant)
     last = _rows(study).order_by("-position").first()
     choice = randomisation.choose(
         sealing.decrypt(bytes(sealed.encrypted_seed)), plan, _history(study), stratum
@@ -278,14 +297,14 @@ def _history(study: Study) -> History:
     return History(counts)
 
 
-def _stratum(plan: Plan, participant: Participant) -> str:
-    return randomisation.stratum_text((name, _level(name, participant)) for name in plan.strata)
+def _stratum(plan: Plan, protocol: Protocol, participant: Participant) -> str:
+    levels = ((name, _level(name, protocol, participant)) for name in plan.strata)
+    return randomisation.stratum_text(levels)
 
 
-def _level(name: str, participant: Participant) -> str:
+def _level(name: str, protocol: Protocol, participant: Participant) -> str:
     """The submitted answer to one stratification item, if it is one of its options."""
     survey, _, code = name.partition(".")
-    protocol: Protocol = participant.protocol
     answers = (
         SurveyResponse.objects.filter(participant=participant, survey=survey, submitted_at__isnull=False)
         .values_list("answers", flat=True)

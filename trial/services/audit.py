@@ -49,7 +49,7 @@ class Break:
     reason: str
 
 
-def record(  # noqa: PLR0913 - an event has this many facts
+def record(
     action: str,
     *,
     actor: User | None = None,

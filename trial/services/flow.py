@@ -33,7 +33,7 @@ class FlowError(DomainError):
     code = "wrong_state"
 
 
-class NotRecruiting(DomainError):
+class NotRecruitingError(DomainError):
     code = "not_recruiting"
 
 
@@ -71,10 +71,10 @@ def begin(*, study: Study, source: str = "", country: str = "") -> Participant:
     """A new participant, at screening.
 
     Raises:
-        NotRecruiting: the study is not open.
+        NotRecruitingError: the study is not open.
     """
     if not study.is_recruiting or study.current_version is None:
-        raise NotRecruiting("This study is not taking new participants at the moment.")
+        raise NotRecruitingError("This study is not taking new participants at the moment.")
     known = source if source in study.protocol.recruitment_sources else ""
     participant = Participant.objects.create(
         study=study, version=study.current_version, source=known, country=country[:2]
@@ -268,4 +268,3 @@ def touch(participant: Participant) -> None:
     now = timezone.now()
     if (now - participant.last_seen_at).total_seconds() > 60:
         Participant.objects.filter(pk=participant.pk).update(last_seen_at=now)
-

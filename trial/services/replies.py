@@ -23,7 +23,12 @@ class ReplyError(DomainError):
 
 def current(participant: Participant) -> Reply | None:
     """The first reply not yet submitted; None when all are."""
-    return participant.replies.filter(submitted_at__isnull=True).order_by("position").select_related("post").first()
+    return (
+        participant.replies.filter(submitted_at__isnull=True)
+        .order_by("position")
+        .select_related("post")
+        .first()
+    )
 
 
 def mark_shown(reply: Reply) -> None:
@@ -38,8 +43,10 @@ def lock(reply: Reply) -> Reply:
         ReplyError: `submitted` when it is no longer a draft, `wrong_state` when the
             participant is not writing.
     """
-    locked = Reply.objects.select_for_update().select_related("participant__study", "participant__version", "post").get(
-        pk=reply.pk
+    locked = (
+        Reply.objects.select_for_update()
+        .select_related("participant__study", "participant__version", "post")
+        .get(pk=reply.pk)
     )
     if locked.submitted_at is not None:
         raise ReplyError("submitted", "This reply has already been sent.")
@@ -57,7 +64,8 @@ def clean(text: str, limit: int) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > limit:
         raise ReplyError(
-            "too_long", f"Your reply has {len(text):,} characters; at most {limit:,} can be sent. Nothing was lost."
+            "too_long",
+            f"Your reply has {len(text):,} characters; at most {limit:,} can be sent. Nothing was lost.",
         )
     return text
 

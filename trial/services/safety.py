@@ -5,6 +5,8 @@ The same screen runs on the same texts in every arm.
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -15,7 +17,9 @@ from trial.services import audit
 
 
 @transaction.atomic
-def screen(*, participant: Participant, text: str, place: str, reply: Reply | None = None) -> SafetyEvent | None:
+def screen(
+    *, participant: Participant, text: str, place: str, reply: Reply | None = None
+) -> SafetyEvent | None:
     """Screen a text; one event per place, however often the text is saved. Returns the event, if any."""
     hit = crisis.screen(text)
     if hit is None:
@@ -40,15 +44,15 @@ def screen(*, participant: Participant, text: str, place: str, reply: Reply | No
 def _notify(event: SafetyEvent) -> None:
     from trial.tasks import notify_safety_officers
 
-    notify_safety_officers.delay_on_commit(event.pk)
+    # robust: a broker that is down must not turn a saved reply into an error page.
+    transaction.on_commit(partial(notify_safety_officers.delay, event.pk), robust=True)
 
 
 @transaction.atomic
 def acknowledge(*, event: SafetyEvent, actor: User, note: str) -> bool:
     """Acknowledge once, with what was done; False when somebody already had."""
-    updated = (
-        SafetyEvent.objects.filter(pk=event.pk, acknowledged_at__isnull=True)
-        .update(acknowledged_at=timezone.now(), acknowledged_by=actor, note=note[:1000])
+    updated = SafetyEvent.objects.filter(pk=event.pk, acknowledged_at__isnull=True).update(
+        acknowledged_at=timezone.now(), acknowledged_by=actor, note=note[:1000]
     )
     if updated:
         audit.record(

@@ -139,4 +139,3 @@ def act(*, study: Study, name: str, actor: User | None = None) -> Study:
     study.save()
     audit.record(f"study.{name}", actor=actor, label="system", study=study)
     return study
-

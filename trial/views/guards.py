@@ -22,7 +22,9 @@ ParticipantView = Callable[..., HttpResponse]
 
 
 def find_study(slug: str) -> Study:
-    return get_object_or_404(Study.objects.select_related("current_version"), slug=slug, current_version__isnull=False)
+    return get_object_or_404(
+        Study.objects.select_related("current_version"), slug=slug, current_version__isnull=False
+    )
 
 
 def find_participant(request: HttpRequest, study: Study) -> Participant | None:
@@ -32,7 +34,7 @@ def find_participant(request: HttpRequest, study: Study) -> Participant | None:
         own = rows.filter(user=request.user).first()
         if own:
             return own
-    return rows.filter(pk=request.session.get(SESSION_KEY), user__isnull=True).first()
+    return rows.filter(pk=request.session.get(SESSION_KEY, 0), user__isnull=True).first()
 
 
 def page_of(participant: Participant) -> str:

@@ -56,7 +56,7 @@ def _participation_after_login(request: HttpRequest) -> Participant | None:
     """Tie a participation begun in this browser to the account, then find the account's newest."""
     assert request.user.is_authenticated
     begun = Participant.objects.filter(
-        pk=request.session.get(SESSION_KEY), user__isnull=True, state=State.ACCOUNT
+        pk=request.session.get(SESSION_KEY, 0), user__isnull=True, state=State.ACCOUNT
     ).first()
     if begun:
         return flow.link_account(participant=begun, user=request.user)
@@ -69,13 +69,20 @@ def landing(request: HttpRequest, slug: str) -> HttpResponse:
     study = find_study(slug)
     participant = find_participant(request, study)
     if request.user.is_authenticated and request.user.is_staff:
-        return render(request, "trial/landing.html", {"study": study, "protocol": study.protocol, "preview": True})
+        return render(
+            request, "trial/landing.html", {"study": study, "protocol": study.protocol, "preview": True}
+        )
     if request.method == "POST":
         return _begin(request, study, participant)
     return render(
         request,
         "trial/landing.html",
-        {"study": study, "protocol": study.protocol, "participant": participant, "source": request.GET.get("source", "")},
+        {
+            "study": study,
+            "protocol": study.protocol,
+            "participant": participant,
+            "source": request.GET.get("source", ""),
+        },
     )
 
 
@@ -99,7 +106,9 @@ def screening(request: HttpRequest, participant: Participant) -> HttpResponse:
     form = SurveyForm(survey, "none", request.POST or None)
     if request.method == "POST" and form.is_valid():
         return redirect(page_of(flow.answer_screening(participant=participant, answers=form.answers())))
-    return show(request, "survey", participant, survey=survey, form=form, key="screening", status=_status(form))
+    return show(
+        request, "survey", participant, survey=survey, form=form, key="screening", status=_status(form)
+    )
 
 
 def _status(form: Any) -> int:
@@ -140,7 +149,13 @@ def reconsent(request: HttpRequest, participant: Participant) -> HttpResponse:
         agreed = request.POST["decision"] == "agree"
         return redirect(page_of(flow.reconsent(participant=participant, agreed=agreed)))
     return show(
-        request, "consent", participant, form=form, document=to_html(document.document), amended=True, status=_status(form)
+        request,
+        "consent",
+        participant,
+        form=form,
+        document=to_html(document.document),
+        amended=True,
+        status=_status(form),
     )
 
 
@@ -171,7 +186,9 @@ def _survey(request: HttpRequest, participant: Participant, key: str) -> HttpRes
     if request.method == "POST":
         valid = form.is_valid()
         if valid and request.POST.get("action") != "save":
-            return redirect(page_of(flow.submit_survey(participant=participant, survey=key, answers=form.answers())))
+            return redirect(
+                page_of(flow.submit_survey(participant=participant, survey=key, answers=form.answers()))
+            )
         surveys.save_draft(participant=participant, survey=key, answers=form.answers())
         if request.POST.get("action") == "save":
             messages.success(request, "Your answers are saved. Come back any time, on any device.")
@@ -213,7 +230,9 @@ def instructions(request: HttpRequest, participant: Participant) -> HttpResponse
         return redirect(page_of(flow.begin_writing(participant=participant)))
     texts = participant.protocol.instructions
     addition = texts.additions.get(intervention_of(participant), "")
-    return show(request, "instructions", participant, body=to_html(texts.document), addition=to_html(addition))
+    return show(
+        request, "instructions", participant, body=to_html(texts.document), addition=to_html(addition)
+    )
 
 
 @participant_page(State.DEBRIEF)

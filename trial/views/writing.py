@@ -37,7 +37,10 @@ def _submit(request: HttpRequest, participant: Participant, reply: Reply) -> Htt
     text = request.POST.get("text", "")
     try:
         participant = replies.submit(
-            reply=reply, text=text, revision=_posted_int(request, "revision"), window=request.POST.get("window", "")
+            reply=reply,
+            text=text,
+            revision=_posted_int(request, "revision"),
+            window=request.POST.get("window", ""),
         )
     except ReplyError as error:
         reply.refresh_from_db()
@@ -78,7 +81,7 @@ def page(
 def draft(request: HttpRequest, participant: Participant) -> HttpResponse:
     """Autosave: answers JSON with the new revision, and whether help should be shown."""
     position = _posted_int(request, "position")
-    reply = participant.replies.filter(position=position).first()
+    reply = participant.replies.filter(position=position or 0).first()
     if reply is None:
         return JsonResponse({"code": "unknown", "message": "There is no such reply."}, status=404)
     try:
