@@ -1,7 +1,15 @@
-"""Application configuration."""
+"""Application configuration: brings the feedback intervention to the trial."""
+
+from __future__ import annotations
 
 from django.apps import AppConfig
 
 
 class FeedbackConfig(AppConfig):
     name = "feedback"
+
+    def ready(self) -> None:
+        from feedback.intervention import FeedbackIntervention
+        from trial import interventions
+
+        interventions.register(FeedbackIntervention())
