@@ -10,6 +10,7 @@ from typing import Any
 
 CATEGORIES = ("suicide", "self_harm", "harm_to_others", "danger", "eating")
 TABLE = Path(__file__).with_name("crisis.toml")
+UNCAPTURED = re.compile(r"(?<!\\)\((?!\?)")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ def _expanded(phrase: str, words: dict[str, str]) -> str:
         phrase = phrase.replace(f"<{name}>", value)
     phrase = re.sub(r"<(\d)>", r"(\\w+ ){0,\1}?", phrase)
     start = "" if phrase.startswith(r"\.") else r"\b"
-    end = r"\b" if phrase[-1].isalpha() or phrase[-1] in ")?" else ""
-    return start + re.sub(r"(?<!\\)\((?!\?)", "(?:", phrase) + end
+    end = r"\b" if phrase[-1].isalpha() or phrase[-1] in ")?*+" else ""
+    return f"{start}(?:{UNCAPTURED.sub('(?:', phrase)}){end}"
 
 
 def _row(entry: dict[str, Any], words: dict[str, str]) -> Pattern:

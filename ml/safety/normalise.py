@@ -54,7 +54,8 @@ STARRED = (
     (re.compile(r"\bk[^\w\s](?:[^\w\s]|l)l"), "kill"),
     (re.compile(r"\bd[^\w\s]e\b"), "die"),
     (re.compile(r"\bs[^\w\s]{0,2}u?[^\w\s]?i?[^\w\s]?c[^\w\s]?i?[^\w\s]?d(?=e|al)"), "suicid"),
-    (re.compile(r"\br[^\w\s]p(?=e|ed)\b"), "rap"),
+    (re.compile(r"\bf[^\w\s]{1,2}c?k"), "fuck"),
+    (re.compile(r"\bs[^\w\s]{1,2}t\b"), "shit"),
 )
 
 SPELLED = re.compile(r"\b(?:\w[ ._*\-]{1,2}){3,40}\w\b")

@@ -172,4 +172,4 @@ def test_time_grows_no_faster_than_the_text(unit: str) -> None:
             best = min(best, time.perf_counter() - start)
         return best
 
-    assert seconds(20_000) < 40 * seconds(1_000) + 0.02
+    assert seconds(20_000) < 60 * seconds(1_000) + 0.05
