@@ -1,0 +1,1 @@
+"""Simulated participants that take part through the real pages, form by form."""
