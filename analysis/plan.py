@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from analysis.errors import PlanError
-from trial.protocol import Code, Protocol, Strict, Text
+from trial.protocol import Protocol
+from trial.questions import Code, Strict, Text
 
 Role = Literal["primary", "secondary", "subgroup", "sensitivity", "exploratory"]
 Method = Literal[
