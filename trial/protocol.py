@@ -344,8 +344,8 @@ def parse_protocol(document: dict[str, Any]) -> Protocol:
 
 
 def _first(error: ValidationError) -> tuple[str, str]:
-    """Place and reason of the first thing that is wrong."""
-    first = error.errors()[0]
+    """Place and reason of the first thing that is wrong; a misspelt key before what it left missing."""
+    first = min(error.errors(), key=lambda found: found["type"] == "missing")
     place = ".".join(str(part) for part in first["loc"])
     return place, first["msg"].removeprefix("Value error, ")
 

@@ -19,17 +19,16 @@ class ProtocolError(Exception):
         super().__init__(f"{file}: {place}: {reason}" if place else f"{file}: {reason}")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Safe YAML that refuses a key given twice, of which the last would win silently."""
 
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[str] = set()
         for key, _ in node.value:
             if str(key.value) in seen:
                 raise ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
             seen.add(str(key.value))
-        return node
+        return dict(super().construct_mapping(node, deep))
 
 
 def read_text(file: Path) -> str:

@@ -16,6 +16,7 @@ from trial.models import (
     Study,
     SurveyResponse,
     User,
+    Withdrawal,
 )
 from trial.progress import MOVES, TERMINAL, WAY, State, allowed
 from trial.services import flow, replies, studies, withdrawal
@@ -146,7 +147,7 @@ def test_erasing_deletes_words_and_identity_but_keeps_the_ledger(alice: Particip
     assert alice.user is None
     assert not User.objects.filter(email=address).exists()
     assert Allocation.objects.filter(participant=alice).exists()
-    assert alice.withdrawal.reason == ""
+    assert Withdrawal.objects.get(participant=alice).reason == ""
 
 
 def test_a_stop_can_still_become_an_erasure(alice: Participant) -> None:

@@ -106,12 +106,16 @@ def _check_amendment(study: Study, protocol: Protocol, existing: ProtocolVersion
 def _store_posts(study: Study, protocol: Protocol) -> None:
     codes = [post.code for post in protocol.posts]
     study.posts.exclude(code__in=codes).update(active=False)
-    for post in protocol.posts:
-        Post.objects.update_or_create(
-            study=study,
-            code=post.code,
-            defaults={"topic": post.topic, "risk": post.risk, "text": post.text, "active": True},
-        )
+    rows = [
+        Post(study=study, code=post.code, topic=post.topic, risk=post.risk, text=post.text)
+        for post in protocol.posts
+    ]
+    Post.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["study", "code"],
+        update_fields=["topic", "risk", "text", "active"],
+    )
 
 
 @transaction.atomic
