@@ -132,11 +132,30 @@ def test_signing_in_with_a_code_works_from_end_to_end(client: Client) -> None:
     assert client.session["_auth_user_id"] == str(user.pk)
 
 
-def test_the_sign_in_page_asks_for_an_address_only(client: Client) -> None:
+def test_the_sign_in_page_needs_an_address_only(client: Client) -> None:
     member()
-    assert 'type="password"' not in text(client.get("/accounts/login/"))
     client.post("/accounts/login/", {"login": ADDRESS})
     assert code_in(mail.outbox[0])
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_member_of_the_team_may_sign_in_with_a_password(client: Client) -> None:
+    user = member()
+    user.set_password("correct horse")
+    user.save()
+    wrong = client.post("/accounts/login/", {"login": ADDRESS, "password": "wrong"})
+    assert "do not go together" in text(wrong)
+    assert '<details class="team" open>' in text(wrong)
+    client.post("/accounts/login/", {"login": ADDRESS, "password": "correct horse"})
+    assert client.session["_auth_user_id"] == str(user.pk)
+    assert mail.outbox == []
+
+
+def test_nobody_without_a_password_gets_in_with_one(client: Client) -> None:
+    member()
+    for password in ("", " ", "!", "None"):
+        client.post("/accounts/login/", {"login": ADDRESS, "password": password})
+        assert "_auth_user_id" not in client.session
 
 
 def test_a_stranger_sees_the_page_that_a_member_sees(client: Client) -> None:

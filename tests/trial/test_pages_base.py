@@ -114,7 +114,7 @@ def test_the_500_page_needs_no_database(rf: RequestFactory) -> None:
     response = errors.server_error(rf.get("/", headers={"accept-language": "en-GB"}))
     assert response.status_code == 500
     assert holds_crisis_help(response)
-    assert "in United Kingdom" in response.content.decode()
+    assert "(United Kingdom)" in response.content.decode()
 
 
 def test_error_pages_survive_a_database_that_is_away(browser: Client) -> None:
@@ -203,7 +203,7 @@ def test_a_participants_own_country_goes_before_the_browsers() -> None:
 
     template = Template("{% load crisis %}{% crisis_help %}")
     page = template.render(Context({"participant": Somebody(), "crisis_country": "GB"}))
-    assert "in United States" in page
+    assert "(United States)" in page
 
 
 def test_unreadable_resources_give_the_last_resort_list(tmp_path: Path) -> None:
