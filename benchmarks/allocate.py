@@ -96,8 +96,7 @@ def inside(participants: int, processes: int, *, twice: bool) -> dict[str, Any]:
     if twice:
         shares = [_alternate(mine, shares[n - 1]) for n, mine in enumerate(shares)]
     connection.close()
-    if connection.vendor == "postgresql":
-        connection.close_pool()  # its threads must not be forked
+    getattr(connection, "close_pool", lambda: None)()  # PostgreSQL's; its threads must not be forked
     start = FORK.Barrier(processes)
     with FORK.Pool(processes, _wait_for, (start,)) as pool:
         attempts = pool.map(work, shares, chunksize=1)

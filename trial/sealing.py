@@ -48,7 +48,7 @@ def _keys() -> MultiFernet:
         raise SealingError("FIELD_ENCRYPTION_KEYS holds something that is no Fernet key.") from error
 
 
-def _demo_key() -> bytes:
+def _demo_key() -> str:
     """Only the demo has no key of its own: settings refuse an empty list in production."""
     digest = hmac.new(settings.SECRET_KEY.encode(), PURPOSE, hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest)
+    return base64.urlsafe_b64encode(digest).decode()
