@@ -39,7 +39,11 @@ class NotRecruitingError(DomainError):
 
 def lock(participant: Participant) -> Participant:
     """The participant's row, locked until the transaction ends."""
-    return Participant.objects.select_for_update().select_related("study", "version").get(pk=participant.pk)
+    return (
+        Participant.objects.select_for_update(of=("self",))
+        .select_related("study", "version")
+        .get(pk=participant.pk)
+    )
 
 
 def move(participant: Participant, target: State, *, label: str = "participant") -> None:
