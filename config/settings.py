@@ -25,6 +25,8 @@ STATE_DIR.mkdir(parents=True, exist_ok=True)
 SECRET_KEY: str = env.str("SECRET_KEY", "demo-only-key-never-use-it-for-real-people" if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY must be set when DEBUG is off.")
+# Older keys: their sessions, and the audit trail written under them, stay valid.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # Newest first; seals the allocation seed. The demo derives one from SECRET_KEY.
 FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS", [])
 if not (DEBUG or FIELD_ENCRYPTION_KEYS):
