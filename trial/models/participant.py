@@ -68,9 +68,7 @@ class StateChange(models.Model):
 
     class Meta:
         ordering = ("pk",)
-        constraints = (
-            models.UniqueConstraint(fields=["participant", "state"], name="state_entered_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=["participant", "state"], name="state_entered_once"),)
 
     def __str__(self) -> str:
         return f"{self.participant_id} {self.state}"

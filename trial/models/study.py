@@ -61,9 +61,7 @@ class ProtocolVersion(models.Model):
     effective_at = models.DateTimeField()
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["study", "version"], name="one_row_per_version"),
-        )
+        constraints = (models.UniqueConstraint(fields=["study", "version"], name="one_row_per_version"),)
 
     def __str__(self) -> str:
         return f"{self.study_id} {self.version}"
