@@ -12,6 +12,7 @@ from trial import crisis, progress
 from trial.models import Participant
 
 PARTICIPANT = "participant_id"  # the session key that the participant views set
+QUIET = tuple(f"account/messages/{name}.txt" for name in ("logged_in", "logged_out", "email_confirmed"))
 KINDER = {
     "incorrect_code": "That is not the code in our newest mail. Please check it, or ask for a new code.",
     "rate_limited": "This was tried many times in a short while. Please wait a few minutes, then try again.",
@@ -60,5 +61,5 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Pages say what happened; "successfully signed in" on top of them is noise."""
         template = kwargs.get("message_template") or (args[1] if len(args) > 1 else None)
-        if template not in ("account/messages/logged_in.txt", "account/messages/logged_out.txt"):
+        if template not in QUIET:
             super().add_message(request, *args, **kwargs)

@@ -24,7 +24,10 @@ from trial.models import User
 from trial.views import errors
 from trial.widgets import LikertWidget
 
-TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+# The report that is downloaded stands alone in one file; no site serves it.
+STANDALONE = {"analysis/standalone.html"}
+FOLDER = settings.BASE_DIR / "templates"
+TEMPLATES = sorted(f for f in FOLDER.rglob("*.html") if str(f.relative_to(FOLDER)) not in STANDALONE)
 
 
 @login_not_required
