@@ -95,3 +95,16 @@ def answered(reply: Reply, text: str = DRAFT) -> FeedbackRequest:
     request.refresh_from_db()
     requests.record_shown(request)
     return request
+
+
+def form(reply: Reply, text: str = DRAFT, **more: object) -> dict[str, object]:
+    """What the writing page's form posts."""
+    reply.refresh_from_db()
+    return {
+        "text": text,
+        "revision": reply.revision,
+        "position": reply.position,
+        "window": "this-window",
+        "key": f"key-{next(_keys):08}",
+        **more,
+    }
