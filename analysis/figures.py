@@ -7,7 +7,7 @@ same as colour. Narrow enough that letters stay readable on a phone.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from analysis.estimators.values import Effect, MeansResult
 
 BLUE, ORANGE, INK, LINE = "#0072B2", "#D55E00", "#22302f", "#b9b4a8"
 LEVELS = ("#dcd8cf", "#7fb2d9", "#0b4f86")
-LABELS, PLOT, ROW = 168, 260, 46
+WIDTH, LABELS, ROW = 430, 168, 46  # pixels; a figure is as wide everywhere, its labels as they need
 FONT = "DejaVu Sans, Verdana, sans-serif"
 
 
@@ -78,17 +78,28 @@ def to_svg(chart: alt.TopLevelMixin) -> str:
         ),
         view=alt.ViewConfig(stroke=None),
     )
-    return str(vl_convert.vegalite_to_svg(configured.to_dict()))
+    return str(vl_convert.vegalite_to_svg(configured.to_dict(validate=False)))
 
 
 def wrapped(label: str, width: int = 23) -> str:
     return "|".join(textwrap.wrap(label, width))
 
 
-def _labels(frame: pd.DataFrame) -> alt.Y:
+def extent(labels: Iterable[str]) -> int:
+    """Room for the longest line of the labels, at most LABELS."""
+    longest = max((len(line) for label in labels for line in label.split("|")), default=0)
+    return min(LABELS, round(8.2 * longest) + 10)
+
+
+def _labels(frame: pd.DataFrame, room: int) -> alt.Y:
     """Rows in the order given, long labels on several lines."""
     axis = alt.Axis(
-        title=None, labelExpr="split(datum.label, '|')", ticks=False, domain=False, minExtent=LABELS
+        title=None,
+        labelExpr="split(datum.label, '|')",
+        ticks=False,
+        domain=False,
+        minExtent=room,
+        maxExtent=room,
     )
     return alt.Y("label:N", sort=list(dict.fromkeys(frame["label"])), axis=axis)
 
@@ -96,8 +107,8 @@ def _labels(frame: pd.DataFrame) -> alt.Y:
 # --- Forest -------------------------------------------------------------------------------
 
 
-def forest(rows: Sequence[Row], *, title: str, null: float = 0.0) -> alt.LayerChart:
-    """Estimates and intervals on one axis, with a line at no difference."""
+def forest(rows: Sequence[Row], *, title: str, room: int, null: float = 0.0) -> alt.LayerChart:
+    """Estimates and intervals on one axis, with a line at no difference; `room` is for the labels."""
     frame = pd.DataFrame(
         {
             "label": wrapped(row.label),
@@ -108,10 +119,10 @@ def forest(rows: Sequence[Row], *, title: str, null: float = 0.0) -> alt.LayerCh
         }
         for row in rows
     )
-    y = _labels(frame)
+    y = _labels(frame, room)
     scale = alt.Scale(domain=_domain(frame, null), nice=False)
     base = alt.Chart(frame).encode(y=y)
-    x = alt.X("low:Q", title=title, scale=scale)
+    x = alt.X("low:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
     width = alt.condition("datum.main", alt.value(3.5), alt.value(2))
     line = base.mark_rule(color=BLUE).encode(x=x, x2="high:Q", strokeWidth=width)
     size = alt.condition("datum.main", alt.value(150), alt.value(80))
@@ -119,7 +130,7 @@ def forest(rows: Sequence[Row], *, title: str, null: float = 0.0) -> alt.LayerCh
         x=alt.X("estimate:Q", scale=scale), size=size
     )
     zero = alt.Chart(pd.DataFrame({"x": [null]})).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")
-    return alt.layer(zero, line, dot).properties(width=PLOT, height=ROW * len(frame))
+    return alt.layer(zero, line, dot).properties(width=WIDTH - room, height=ROW * len(frame))
 
 
 def _domain(frame: pd.DataFrame, null: float) -> list[float]:
@@ -129,7 +140,7 @@ def _domain(frame: pd.DataFrame, null: float) -> list[float]:
 
 
 def forest_figure(rows: Sequence[Row], *, axis: str, caption: Caption) -> Figure:
-    return _figure(forest(rows, title=axis), caption)
+    return _figure(forest(rows, title=axis, room=extent(wrapped(row.label) for row in rows)), caption)
 
 
 # --- Primary estimation plot --------------------------------------------------------------
@@ -139,11 +150,11 @@ def estimation(
     people: pd.DataFrame, result: MeansResult, *, labels: dict[str, str], axis: str, caption: Caption
 ) -> Figure:
     """Every participant's mean and the adjusted means above, the difference with its interval below."""
-    above = _strips(_dots(people, result, labels), result, labels, axis)
+    room = extent(["Difference", *(wrapped(label) for label in labels.values())])
+    above = _strips(_dots(people, result, labels), _means(result, labels), axis, room)
     other, reference = labels[result.arms[1].arm], labels[result.arms[0].arm]
-    below = forest(
-        [Row("Difference", result.difference, main=True)], title=f"{other} minus {reference}, points"
-    )
+    contrast = f"{other} minus {reference}, points"
+    below = forest([Row("Difference", result.difference, main=True)], title=contrast, room=room)
     return _figure(alt.vconcat(above, below, spacing=26), caption)
 
 
@@ -157,8 +168,8 @@ def _dots(people: pd.DataFrame, result: MeansResult, labels: dict[str, str]) -> 
     return frame
 
 
-def _strips(dots: pd.DataFrame, result: MeansResult, labels: dict[str, str], axis: str) -> alt.LayerChart:
-    means = pd.DataFrame(
+def _means(result: MeansResult, labels: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "place": float(place),
             "label": wrapped(labels[arm.arm]),
@@ -168,6 +179,9 @@ def _strips(dots: pd.DataFrame, result: MeansResult, labels: dict[str, str], axi
         }
         for place, arm in enumerate(result.arms)
     )
+
+
+def _strips(dots: pd.DataFrame, means: pd.DataFrame, axis: str, room: int) -> alt.LayerChart:
     names = list(means["label"])
     colour = alt.Color("label:N", scale=alt.Scale(domain=names, range=[ORANGE, BLUE]), legend=None)
     texts = " : ".join(f"datum.value == {n} ? split({_quoted(name)}, '|')" for n, name in enumerate(names))
@@ -181,14 +195,17 @@ def _strips(dots: pd.DataFrame, result: MeansResult, labels: dict[str, str], axi
             grid=False,
             ticks=False,
             domain=False,
-            minExtent=LABELS,
+            minExtent=room,
+            maxExtent=room,
         ),
     )
-    x = alt.X("y:Q", title=axis, scale=alt.Scale(domain=_range(dots["y"]), nice=True))
+    x = alt.X("y:Q", title=axis, scale=alt.Scale(domain=_range(dots["y"])), axis=alt.Axis(tickCount=5))
     points = alt.Chart(dots).mark_circle(size=26, opacity=0.35).encode(x=x, y=y, color=colour)
     bars = alt.Chart(means).mark_rule(strokeWidth=3.5, color=INK).encode(x="low:Q", x2="high:Q", y=y)
     marks = alt.Chart(means).mark_point(shape="diamond", size=150, filled=True, color=INK, opacity=1)
-    return alt.layer(points, bars, marks.encode(x="estimate:Q", y=y)).properties(width=PLOT, height=170)
+    return alt.layer(points, bars, marks.encode(x="estimate:Q", y=y)).properties(
+        width=WIDTH - room, height=170
+    )
 
 
 def _range(values: pd.Series) -> list[float]:
@@ -215,6 +232,7 @@ def mechanisms(shares: pd.DataFrame, *, caption: Caption) -> Figure:
 
 
 def _mechanism(frame: pd.DataFrame, name: str, order: list[str]) -> alt.Chart:
+    room = extent(frame["label"])
     colour = alt.Color(
         "level:N",
         scale=alt.Scale(domain=order, range=list(LEVELS)),
@@ -225,11 +243,11 @@ def _mechanism(frame: pd.DataFrame, name: str, order: list[str]) -> alt.Chart:
         title=None,
         stack="zero",
         scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(format="%", tickCount=5),
+        axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
     )
     chart: Any = alt.Chart(frame).mark_bar(stroke="white", strokeWidth=1)
-    return chart.encode(y=_labels(frame), x=x, color=colour, order="rank:O").properties(  # type: ignore[no-any-return]
-        width=PLOT,
+    return chart.encode(y=_labels(frame, room), x=x, color=colour, order="rank:O").properties(  # type: ignore[no-any-return]
+        width=WIDTH - room,
         height=30 * frame["label"].nunique(),
         title=alt.TitleParams(name, anchor="start", fontSize=14),
     )
@@ -242,5 +260,8 @@ def two_forests(
     above: Sequence[Row], below: Sequence[Row], *, axes: tuple[str, str], caption: Caption
 ) -> Figure:
     """Scales in points above, proportions in percentage points below; either may be empty."""
-    panels = [forest(rows, title=axis) for rows, axis in zip((above, below), axes, strict=True) if rows]
+    room = extent(wrapped(row.label) for row in (*above, *below))
+    panels = [
+        forest(rows, title=axis, room=room) for rows, axis in zip((above, below), axes, strict=True) if rows
+    ]
     return _figure(alt.vconcat(*panels, spacing=26), caption)

@@ -29,11 +29,11 @@ from analysis.plan import REPLY_OUTCOMES, PlannedAnalysis
 from analysis.words import Result
 
 METHODS = {
-    "ancova_means": "ANCOVA on participant means, HC2 errors, t with n - p degrees of freedom",
+    "ancova_means": "ANCOVA on participant means, HC2 errors, t with n − p degrees of freedom",
     "ratio_of_means": "Ratio of means, delta method on the log scale",
     "subgroup_interaction": "ANCOVA on participant means with arm by subgroup, HC2 errors",
     "clustered_posts": "Least squares on replies, post as fixed effect, errors clustered by participant",
-    "survey_ancova": "ANCOVA, HC2 errors, t with n - p degrees of freedom",
+    "survey_ancova": "ANCOVA, HC2 errors, t with n − p degrees of freedom",
     "difference_in_proportions": "Difference in proportions, Newcombe's interval, chi-squared test",
     "one_proportion": "Proportion, Wilson's interval",
 }
