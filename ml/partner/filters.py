@@ -1,0 +1,71 @@
+"""Whether a sentence is safe, about this post, and new to this reply; if not, why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from ml.partner.phrases import Move
+from ml.safety.candidates import COMMON, check
+from ml.types import Refusal
+
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+FILLER = COMMON | frozenset(
+    """also away back because before better big bit both bring came come comes could day days each else ever
+    every find first get gets getting give go goes going gone good got hard hear here i'm it's keep kind know
+    last least less let life little long look lot many may me might moment moments never new next now often
+    once part people place rather read right said say saying see sound sounds such sure take talk tell thing
+    things think time times today us well went while wish words work would year years yet feels feelings
+    hardest share shared reading""".split()  # noqa: SIM905
+)
+PEOPLE = (
+    "mum mom mam mother dad father parents sister brother husband wife partner boyfriend girlfriend son daughter kids "
+    "children baby friend friends boss manager teacher nan grandmother grandfather grandma grandpa flatmate roommate "
+    "colleague supervisor doctor dog cat family neighbour landlord"
+)
+OPENERS = re.compile(r"(?:it sounds|that sounds|i'm (?:so |really )?sorry|it must|that must|i feel for|what|how)", re.I)
+
+
+def stems(text: str) -> frozenset[str]:
+    """Content words, cut to what their forms share."""
+    words = (w.lower().replace("\u2019", "'") for w in WORD.findall(text))
+    return frozenset(re.sub(r"(?:ing|ed|es|s|ly|'s)$", "", w)[:7] for w in words if w not in FILLER and len(w) > 2)
+
+
+def refusal(move: Move, *, post: str, reply: str, exclude: Collection[str]) -> Refusal | None:
+    """Why this move is not offered here, or None."""
+    reason = _reason(move, post, reply, exclude)
+    return Refusal(move.text, reason) if reason else None
+
+
+def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str | None:
+    if move.text in exclude:
+        return "shown_before"
+    if move.theme == "model" and (unsafe := check(move.text)):
+        return unsafe.reason
+    if _repeats(move.text, reply):
+        return "already_said"
+    if move.theme == "model" and (strange := _names_strangers(move.text, post)):
+        return strange
+    return None
+
+
+def _repeats(text: str, reply: str) -> bool:
+    """Whether the reply holds the sentence already, or most of what it would add."""
+    mine = stems(text)
+    return text.rstrip(".?!").lower() in reply.lower() or (len(mine) > 1 and len(mine & stems(reply)) > 0.6 * len(mine))
+
+
+def _names_strangers(text: str, post: str) -> str | None:
+    """A person or animal whom the post does not mention."""
+    said = set(WORD.findall(post.lower()))
+    found = set(WORD.findall(text.lower())) & set(PEOPLE.split())
+    return "names_someone_not_in_the_post" if found - said else None
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two sentences open the same way or say much the same."""
+    a, b = OPENERS.match(one), OPENERS.match(other)
+    same_opening = bool(a and b and a[0].lower() == b[0].lower())
+    mine, theirs = stems(one), stems(other)
+    return same_opening or len(mine & theirs) >= max(2, 0.5 * min(len(mine), len(theirs)))

@@ -1,0 +1,79 @@
+"""Where in a reply a sentence could go: after a greeting, at the end, or in place of a cold sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ml.partner.phrases import cold
+from ml.text import sentences
+from ml.types import Edit, Op
+
+SHOWN_SENTENCES = 8
+SHOWN_CHARACTERS = 220
+GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)
+CLOSING = re.compile(
+    r"(?:take care|good ?luck|best(?: wishes| of luck)?|all the best|hugs?|bye|cheers|love|much love|xx*|"
+    r"good ?night|sending|thanks?|stay|warmly|talk soon)\b[^?]{0,40}$",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place of a reply: insert before sentence `index`, or replace it."""
+
+    op: Op
+    index: int
+    old: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """A reply as the models see it: all its sentences, or of a long one the first and last few."""
+
+    sentences: tuple[str, ...]
+    shown: tuple[int, ...]
+
+    def compose(self, edits: Sequence[Edit] = ()) -> str:
+        """The shown text with `edits`, for scoring; `ml.text.apply` gives the real one."""
+        replaced = {e.index: e.new for e in edits if e.op == "replace"}
+        parts: list[str] = []
+        for index in self.shown:
+            parts += [e.new for e in edits if e.op == "insert" and e.index == index]
+            parts.append(replaced.get(index, self.sentences[index][:SHOWN_CHARACTERS]))
+        return " ".join(parts + [e.new for e in edits if e.op == "insert" and e.index == len(self.sentences)])
+
+    def opening(self) -> int:
+        """Before which sentence a first reaction goes: after a greeting that stands by itself."""
+        greets = self.sentences and GREETING.match(self.sentences[0]) and len(self.sentences[0].split()) <= 4
+        return 1 if greets else 0
+
+    def ending(self) -> int:
+        """Before which sentence a question goes: the end, or before a farewell."""
+        last = len(self.sentences)
+        said_goodbye = last > 1 and CLOSING.match(self.sentences[-1]) and len(self.sentences[-1].split()) <= 6
+        return last - 1 if said_goodbye else last
+
+
+def view(reply: str) -> View:
+    found = tuple(s.text for s in sentences(reply))
+    if len(found) <= SHOWN_SENTENCES:
+        return View(found, tuple(range(len(found))))
+    half = SHOWN_SENTENCES // 2
+    return View(found, (*range(half), *range(len(found) - half, len(found))))
+
+
+def slots(seen: View, mechanism: str) -> list[Slot]:
+    """Where a move of this mechanism could go: a question ends a reply, the others open it."""
+    if mechanism == "ex":
+        return [Slot("insert", seen.ending())]
+    here = [Slot("insert", seen.opening())]
+    return here + [slot for slot in _replaceable(seen) if slot.kind]
+
+
+def _replaceable(seen: View) -> list[Slot]:
+    marked = ((i, seen.sentences[i], cold(seen.sentences[i])) for i in seen.shown)
+    return [Slot("replace", i, text, kind) for i, text, kind in marked if kind and len(text) < SHOWN_CHARACTERS]

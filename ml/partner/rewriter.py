@@ -1,0 +1,227 @@
+"""Proposes the smallest edits that make a reply more empathic (PARTNER, WWW 2021, section 4)."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ml.partner import phrases
+from ml.partner.filters import alike, refusal
+from ml.partner.phrases import Move
+from ml.partner.placing import Slot, View, slots, view
+from ml.releases import UnknownReleaseError
+from ml.safety import crisis
+from ml.types import MECHANISMS, Edit, Op, Outcome, Pair, Proposal, Refusal, Release, Rewriter, Score, Scorer
+
+log = logging.getLogger(__name__)
+
+VERSION = "1"
+NAMES = ("partner", "phrasebook", "none")
+SHORTLIST = 3  # moves a mechanism that are scored
+LONGEST_POST = 1_200  # characters of the post that are read
+SMALL = 60  # characters at which an edit's size begins to count against it
+CLOSENESS = 6.0  # how much one step of closeness to the post outweighs a gain
+COLD_FAVOUR = 1.5  # a dismissive sentence left standing would spoil what is put beside it
+ORDER = {"er": 0, "ip": 1, "ex": 2}
+
+
+class Source(Protocol):
+    """Where sentences come from."""
+
+    release: Release
+
+    def moves(self, post: str, reply: str, *, seed: int) -> list[Move]: ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """One move at one place, as an edit, with what it would be worth."""
+
+    move: Move
+    edit: Edit
+
+    @property
+    def value(self) -> float:
+        """Gain per changed character, weighted by how closely the move knows the post."""
+        changed = max(len(self.edit.new), len(self.edit.old))
+        favour = COLD_FAVOUR if self.edit.op == "replace" else 1.0
+        return favour * self.edit.gain * float(CLOSENESS**self.move.fit) / (SMALL + changed)
+
+
+class PhraseBook:
+    """The authored moves, the themes that fit best first, shuffled within a theme by the seed."""
+
+    def __init__(self) -> None:
+        digest = phrases.digest()
+        self.release = Release("phrasebook", VERSION, digest)
+
+    def moves(self, post: str, reply: str, *, seed: int) -> list[Move]:
+        found = phrases.moves(post)
+        random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
+        return sorted(found, key=lambda move: -move.fit)
+
+
+class Partner:
+    """A rewriter over one or more sources of sentences."""
+
+    def __init__(
+        self, release: Release, sources: Sequence[Source], *, scorer: Scorer, gate: float, min_gain: float
+    ) -> None:
+        self.release = release
+        self.sources = tuple(sources)
+        self.scorer = scorer
+        self.gate = gate
+        self.min_gain = min_gain
+
+    def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
+        """See `ml.types.Rewriter`. Deterministic for a seed; never raises for any text."""
+        start = time.perf_counter()
+        outcome, before, edits, refused = self._propose(post, reply, seed, exclude, limit)
+        return Proposal(
+            outcome, before, tuple(edits), tuple(refused), time.perf_counter() - start, self._parameters(seed)
+        )
+
+    def _propose(
+        self, post: str, reply: str, seed: int, exclude: Collection[str], limit: int
+    ) -> tuple[Outcome, Score | None, list[Edit], list[Refusal]]:
+        if crisis.screen(post) or crisis.screen(reply):
+            return "screened", None, [], []
+        post, seen = post[:LONGEST_POST], view(reply)
+        before = self.scorer.score([Pair(post, seen.compose())])[0]
+        if before.expected_total >= self.gate:
+            return "nothing_needed", before, [], []
+        offered, refused = self._shortlist(post, reply, seed, exclude, before)
+        options = self._options(post, seen, offered, before.expected_total)
+        edits = self._choose(post, seen, options, before.expected_total, _room(seen, limit))
+        return ("suggestions" if edits else "no_suggestion"), before, edits, refused
+
+    def _parameters(self, seed: int) -> dict[str, str | float]:
+        return {"seed": seed, "gate": self.gate, "min_gain": self.min_gain, "scorer": str(self.scorer.release)}
+
+    # --- candidates ----------------------------------------------------------------------------
+
+    def _shortlist(
+        self, post: str, reply: str, seed: int, exclude: Collection[str], before: Score
+    ) -> tuple[list[Move], list[Refusal]]:
+        """The first few moves a source and mechanism that pass the filters, and the refusals."""
+        kept: list[Move] = []
+        refused: list[Refusal] = []
+        for source in self.sources:
+            room = {m: SHORTLIST * (before.levels[i] < 2) for i, m in enumerate(MECHANISMS)}
+            for move in source.moves(post, reply, seed=seed):
+                if room[move.mechanism] <= 0:
+                    continue
+                no = refusal(move, post=post, reply=reply, exclude=exclude)
+                if no:
+                    refused.append(no)
+                else:
+                    kept.append(move)
+                    room[move.mechanism] -= 1
+        return kept, refused
+
+    def _options(self, post: str, seen: View, moves: Sequence[Move], before: float) -> list[Option]:
+        """Every move at every place for it, scored in one batch, the most valuable first."""
+        drafts = [(m, s) for m in moves for s in slots(seen, m.mechanism)]
+        edits = [_edit(move, slot, before) for move, slot in drafts]
+        after = self._totals(post, seen, [[edit] for edit in edits])
+        options = [
+            Option(move, replace(edit, after=total))
+            for (move, _), edit, total in zip(drafts, edits, after, strict=True)
+            if total - before >= self.min_gain
+        ]
+        return sorted(options, key=lambda o: -o.value)
+
+    def _totals(self, post: str, seen: View, drafts: Sequence[Sequence[Edit]]) -> list[float]:
+        pairs = [Pair(post, seen.compose(edits)) for edits in drafts]
+        return [score.expected_total for score in self.scorer.score(pairs)] if pairs else []
+
+    # --- choice --------------------------------------------------------------------------------
+
+    def _choose(self, post: str, seen: View, options: list[Option], before: float, limit: int) -> list[Edit]:
+        """Greedy: the best, then what still adds most beside it, until a further edit adds too little."""
+        chosen: list[Option] = []
+        total = before
+        while len(chosen) < limit and (not chosen or total < self.gate):
+            near = _best_of_each([o for o in options if _fits(o, chosen)])
+            added = self._added(post, seen, chosen, near, total)
+            best = max(range(len(near)), key=lambda i: _worth(near[i], added[i]), default=None)
+            if best is None or added[best] < self.min_gain:
+                break
+            total += added[best]
+            chosen.append(near[best])
+        return [o.edit for o in sorted(chosen, key=lambda o: (o.edit.index, ORDER[o.move.mechanism]))]
+
+    def _added(
+        self, post: str, seen: View, chosen: Sequence[Option], near: Sequence[Option], total: float
+    ) -> list[float]:
+        """What each option adds beside what is chosen already."""
+        if not chosen:
+            return [option.edit.gain for option in near]
+        drafts = [[*(c.edit for c in chosen), option.edit] for option in near]
+        return [after - total for after in self._totals(post, seen, drafts)]
+
+
+def _room(seen: View, limit: int) -> int:
+    """An empty box gets an opening and a question at most."""
+    return max(0, min(limit, 3 if seen.sentences else 2))
+
+
+def _best_of_each(options: Sequence[Option]) -> list[Option]:
+    """The two most valuable of each mechanism, so that a batch stays small."""
+    return [o for m in MECHANISMS for o in [o for o in options if o.move.mechanism == m][:2]]
+
+
+def _worth(option: Option, added: float) -> float:
+    return replace(option, edit=replace(option.edit, after=option.edit.before + added)).value
+
+
+def _edit(move: Move, slot: Slot, before: float) -> Edit:
+    op: Op = slot.op
+    return Edit(op, slot.index, slot.old, move.text, before, before)
+
+
+def _fits(option: Option, chosen: Sequence[Option]) -> bool:
+    """Another mechanism, another sentence, another way of saying it."""
+    return all(
+        option.move.mechanism != other.move.mechanism
+        and not alike(option.edit.new, other.edit.new)
+        and (option.edit.op == "insert" or other.edit.op == "insert" or option.edit.index != other.edit.index)
+        for other in chosen
+    )
+
+
+class NoRewriter:
+    """The comparator that offers nothing."""
+
+    def __init__(self, scorer: Scorer, gate: float) -> None:
+        self.release = Release("none", VERSION, "0" * 64)
+        self.scorer = scorer
+        self.gate = gate
+
+    def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
+        start = time.perf_counter()
+        if crisis.screen(post) or crisis.screen(reply):
+            return Proposal("screened", None, seconds=time.perf_counter() - start)
+        before = self.scorer.score([Pair(post[:LONGEST_POST], view(reply).compose())])[0]
+        outcome: Outcome = "nothing_needed" if before.expected_total >= self.gate else "no_suggestion"
+        return Proposal(outcome, before, seconds=time.perf_counter() - start)
+
+
+def build(name: str, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:
+    """The rewriter called `name`: "partner", "phrasebook" or "none"."""
+    if name == "none":
+        return NoRewriter(scorer, gate)
+    book = PhraseBook()
+    if name == "phrasebook":
+        return Partner(book.release, [book], scorer=scorer, gate=gate, min_gain=min_gain)
+    if name != "partner":
+        raise UnknownReleaseError(f"there is no rewriter {name!r}; there are: {', '.join(NAMES)}")
+    from ml.partner.generator import Generator
+
+    generator = Generator.load()
+    release = Release("partner", VERSION, generator.release.sha256)
+    return Partner(release, [book, generator], scorer=scorer, gate=gate, min_gain=min_gain)
