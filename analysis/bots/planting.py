@@ -63,12 +63,16 @@ def tilted(scores: Floats, tilt: float) -> Floats:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def tilted_mean(scores: Floats, tilt: float) -> float:
-    return float(tilted(scores, tilt) @ scores)
-
-
 def _mean_over(scores: Floats, tilts: Floats) -> float:
-    return float(np.mean([tilted_mean(scores, float(tilt)) for tilt in tilts]))
+    """The mean score over equally many writers of each tilt."""
+    return float(_means(scores, tilts).mean())
+
+
+def _means(scores: Floats, tilts: Floats) -> Floats:
+    """The expected score of a writer of each tilt."""
+    exponents = np.outer(tilts, scores)
+    weights = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+    return np.asarray(weights @ scores / weights.sum(axis=1), dtype=np.float64)
 
 
 def _abilities(scores: Floats, between: float) -> Floats:
@@ -77,8 +81,7 @@ def _abilities(scores: Floats, between: float) -> Floats:
     normal = np.array([NormalDist().inv_cdf(float(q)) for q in quantiles])
 
     def spread(width: float) -> float:
-        means = [np.mean([tilted_mean(row, width * z) for row in scores]) for z in normal]
-        return float(np.std(means))
+        return float(np.std(np.mean([_means(row, width * normal) for row in scores], axis=0)))
 
     width = bisect(spread, between, low=0.0, high=1.0)
     return np.asarray(width * normal, dtype=np.float64)
@@ -98,7 +101,7 @@ def _lift(scores: Floats, abilities: Floats, effect: float, post: int) -> float:
 
 def bisect(rising: Callable[[float], float], target: float, *, low: float, high: float) -> float:
     """Where a rising function reaches `target`; an end of the range if it does so nowhere."""
-    for _ in range(200):
+    for _ in range(100):
         middle = (low + high) / 2
         if middle in (low, high):
             break
