@@ -35,6 +35,9 @@ def use_threads(count: int | None = None) -> int:
     return threads
 
 
+use_threads()
+
+
 def device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

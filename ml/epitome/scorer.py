@@ -122,4 +122,5 @@ def save(model: Epitome, path: Path) -> str:
     """Write the trained part in half precision; returns the file's SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: value.detach().cpu().half() for name, value in model.trained().items()}, path)
+    path.chmod(0o644)
     return sha256_of(path)
