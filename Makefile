@@ -39,7 +39,7 @@ check: install-dev ## Lint, types, layers, templates, migrations, deploy check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@git ls-files 'templates/*.html' | xargs $(BIN)/djade --check --target-version 5.2
-	@DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	@DEMO=1 $(BIN)/python manage.py makemigrations --check --dry-run
 	@SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))") FIELD_ENCRYPTION_KEYS=check \
 		STATE_DIR=$$(mktemp -d) $(BIN)/python manage.py check --deploy --fail-level WARNING
 

@@ -24,7 +24,7 @@ PREPARE = (
 def environment() -> dict[str, str]:
     """The demo's environment; whatever the caller set wins."""
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return {"DEBUG": "1", "HF_HUB_OFFLINE": "1", **threads, **os.environ}
+    return {"DEMO": "1", "HF_HUB_OFFLINE": "1", **threads, **os.environ}
 
 
 def main() -> int:
@@ -67,9 +67,7 @@ def open_study(env: dict[str, str]) -> None:
         text=True,
     ).stdout.strip()
     if state.endswith("draft"):
-        subprocess.run(
-            [sys.executable, "manage.py", "study", "hailey", "open"], cwd=ROOT, env=env, check=True
-        )
+        subprocess.run([sys.executable, "manage.py", "study", "hailey", "open"], cwd=ROOT, env=env, check=True)
 
 
 def _port_is_free() -> bool:

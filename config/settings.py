@@ -1,7 +1,8 @@
 """The one settings file: every value comes from the environment and fails loudly when wrong.
 
-`DEBUG=1` alone gives the embedded demo: SQLite, a broker in a folder, mails in files.
-Production sets at least SECRET_KEY, FIELD_ENCRYPTION_KEYS, ALLOWED_HOSTS, DATABASE_URL,
+`DEMO=1` alone gives the embedded demo: SQLite, a broker in a folder, mails in files and readable
+on a page, plain HTTP. `DEBUG=1` is the demo with Django's own error pages, which show whatever was
+posted: for developers only. Production sets at least SECRET_KEY, FIELD_ENCRYPTION_KEYS, ALLOWED_HOSTS, DATABASE_URL,
 CELERY_BROKER_URL, REDIS_URL and EMAIL_URL; see `.env.example`.
 """
 
@@ -19,18 +20,19 @@ env = Env()
 # --- Core ---------------------------------------------------------------------------------
 
 DEBUG: bool = env.bool("DEBUG", False)
+DEMO: bool = env.bool("DEMO", DEBUG)
 STATE_DIR = Path(env.str("STATE_DIR", str(BASE_DIR / "var")))
 STATE_DIR.mkdir(parents=True, exist_ok=True)
 
-SECRET_KEY: str = env.str("SECRET_KEY", "demo-only-key-never-use-it-for-real-people" if DEBUG else "")
+SECRET_KEY: str = env.str("SECRET_KEY", "demo-only-key-never-use-it-for-real-people" if DEMO else "")
 if not SECRET_KEY:
-    raise ImproperlyConfigured("SECRET_KEY must be set when DEBUG is off.")
+    raise ImproperlyConfigured("SECRET_KEY must be set outside the demo.")
 # Older keys: their sessions, and the audit trail written under them, stay valid.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # Newest first; seals the allocation seed. The demo derives one from SECRET_KEY.
 FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS", [])
-if not (DEBUG or FIELD_ENCRYPTION_KEYS):
-    raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS must be set when DEBUG is off.")
+if not (DEMO or FIELD_ENCRYPTION_KEYS):
+    raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS must be set outside the demo.")
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
@@ -98,20 +100,22 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- Database and cache -------------------------------------------------------------------
 
 
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 30,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+}
+
+
 def _database() -> dict[str, Any]:
     """SQLite in the state folder, or whatever DATABASE_URL names."""
     if not env.str("DATABASE_URL", ""):
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": STATE_DIR / "attune.sqlite3",
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            },
-        }
+        name = STATE_DIR / "attune.sqlite3"
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": SQLITE_OPTIONS}
     database: dict[str, Any] = dict(env.dj_db_url("DATABASE_URL"))
-    if "postgresql" in database["ENGINE"]:
+    if "sqlite" in database["ENGINE"]:
+        database["OPTIONS"] = SQLITE_OPTIONS
+    elif "postgresql" in database["ENGINE"]:
         database["CONN_MAX_AGE"] = 0
         database.setdefault("OPTIONS", {})["pool"] = True
     return database
@@ -152,7 +156,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
 ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", 0)
-STAFF_MFA_REQUIRED: bool = env.bool("STAFF_MFA_REQUIRED", not DEBUG)
+STAFF_MFA_REQUIRED: bool = env.bool("STAFF_MFA_REQUIRED", not DEMO)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -174,7 +178,7 @@ EMAIL_FILE_PATH = str(STATE_DIR / "mail")
 
 # --- Security -----------------------------------------------------------------------------
 
-HTTPS: bool = env.bool("HTTPS", not DEBUG)
+HTTPS: bool = env.bool("HTTPS", not DEMO)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -209,11 +213,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if DEMO
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = DEMO
 
 # --- Celery -------------------------------------------------------------------------------
 # The broker only wakes workers; the rows in the database are the queue (docs/feedback.md).
@@ -255,5 +259,4 @@ LOGGING = {
 
 # --- Attune -------------------------------------------------------------------------------
 
-DEMO: bool = env.bool("DEMO", DEBUG)
 VERSION = (BASE_DIR / "CHANGELOG.md").read_text().split("## ", 2)[1].split()[0]

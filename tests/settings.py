@@ -3,7 +3,8 @@
 import os
 import tempfile
 
-os.environ.setdefault("DEBUG", "1")
+os.environ["DEMO"] = "1"
+os.environ.pop("DEBUG", None)
 os.environ.setdefault("STATE_DIR", tempfile.mkdtemp(prefix="attune-test-"))
 for name in ("CELERY_BROKER_URL", "REDIS_URL", "EMAIL_URL"):
     os.environ.pop(name, None)
@@ -11,8 +12,6 @@ os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
 
 from config.settings import *  # noqa: E402, F403
 
-DEBUG = False
-DEMO = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -66,9 +66,7 @@ def funnel(study: Study, *, simulated: bool) -> list[Step]:
     """Every step of the way with its losses; reached = gone on + here + left from here."""
     people = Participant.objects.filter(study=study, simulated=simulated).exclude(state=State.DUPLICATE)
     reached = dict(
-        StateChange.objects.filter(participant__in=people)
-        .values_list("state")
-        .annotate(n=Count("participant"))
+        StateChange.objects.filter(participant__in=people).values_list("state").annotate(n=Count("participant"))
     )
     now = dict(people.values_list("state").annotate(n=Count("pk")))
     top = max(reached.get(State.SCREENING, 0), 1)
@@ -83,9 +81,7 @@ def funnel(study: Study, *, simulated: bool) -> list[Step]:
 def endings(study: Study, *, simulated: bool) -> list[tuple[str, int]]:
     """How many ended in each way other than completing."""
     counts = dict(
-        Participant.objects.filter(study=study, simulated=simulated)
-        .values_list("state")
-        .annotate(n=Count("pk"))
+        Participant.objects.filter(study=study, simulated=simulated).values_list("state").annotate(n=Count("pk"))
     )
     states = (State.INELIGIBLE, State.DECLINED, State.WITHDRAWN, State.TIMED_OUT, State.DUPLICATE)
     return [(state.label, counts.get(state, 0)) for state in states]
@@ -117,9 +113,7 @@ def _points(days: Iterable[tuple[date, int]], first: date | None, last: date | N
     per_day = dict(days)
     dates = [first + timedelta(days=n) for n in range(span + 1)]
     heights = accumulate(per_day.get(day, 0) for day in dates)
-    return " ".join(
-        f"{n * WIDTH / span:.1f},{HEIGHT - height * HEIGHT / top:.1f}" for n, height in enumerate(heights)
-    )
+    return " ".join(f"{n * WIDTH / span:.1f},{HEIGHT - height * HEIGHT / top:.1f}" for n, height in enumerate(heights))
 
 
 def data_quality(study: Study, *, simulated: bool) -> Section:

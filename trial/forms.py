@@ -9,6 +9,9 @@ from django import forms
 from trial.protocol import Consent, Item, Survey, TrainingPage
 from trial.widgets import LikertWidget
 
+LONGEST_RADIO_LIST = 8
+UNANSWERED = {"required": "Please answer this question."}
+
 
 def _integer(value: str) -> int | str:
     return int(value) if value else ""
@@ -29,7 +32,11 @@ def _number(item: Item, common: dict[str, Any]) -> forms.Field:
 
 
 def _single(item: Item, common: dict[str, Any]) -> forms.Field:
-    return forms.ChoiceField(choices=_choices(item), widget=forms.RadioSelect, **common)
+    """Radio buttons, or a drop-down where the list would fill a phone."""
+    choices = _choices(item)
+    if len(choices) > LONGEST_RADIO_LIST:
+        return forms.ChoiceField(choices=[("", "Please choose"), *choices], **common)
+    return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, **common)
 
 
 def _multiple(item: Item, common: dict[str, Any]) -> forms.Field:
@@ -58,6 +65,7 @@ class SurveyForm(forms.Form):
         for item in survey.items:
             if item.shown_to(intervention):
                 common = {"label": item.text, "help_text": item.help, "required": item.required}
+                common["error_messages"] = UNANSWERED
                 self.fields[item.code] = FIELDS[item.kind](item, common)
 
     def answers(self) -> dict[str, Any]:
@@ -73,16 +81,14 @@ class ConsentForm(forms.Form):
         for statement in consent.statements:
             self.fields[statement.code] = forms.BooleanField(
                 label=statement.text,
-                error_messages={
-                    "required": "Please tick this to take part, or choose not to take part below."
-                },
+                error_messages={"required": "Please tick this to take part, or choose not to take part below."},
             )
 
 
 class CheckForm(forms.Form):
     """A training page's comprehension check."""
 
-    answer = forms.ChoiceField(widget=forms.RadioSelect)
+    answer = forms.ChoiceField(widget=forms.RadioSelect, error_messages=UNANSWERED)
 
     def __init__(self, page: TrainingPage, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

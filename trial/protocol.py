@@ -250,9 +250,7 @@ class Protocol(Strict):
         if sum(a.reference for a in self.arms) != 1:
             raise ValueError("arms: exactly one arm is the reference")
         if len(self.posts) < self.writing.per_participant:
-            raise ValueError(
-                f"writing: {self.writing.per_participant} posts each, but only {len(self.posts)} in all"
-            )
+            raise ValueError(f"writing: {self.writing.per_participant} posts each, but only {len(self.posts)} in all")
         return self
 
     @model_validator(mode="after")

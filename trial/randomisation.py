@@ -166,9 +166,7 @@ def choose(seed: bytes, plan: Plan, history: History, stratum: str) -> Choice:
     Raises:
         KeyError: the plan names a method that this generator does not have.
     """
-    return METHODS[plan.method](plan).choose(
-        history, stratum, lambda counter: draw(seed, plan.study, stratum, counter)
-    )
+    return METHODS[plan.method](plan).choose(history, stratum, lambda counter: draw(seed, plan.study, stratum, counter))
 
 
 def _deck(plan: Plan, times: int) -> list[str]:

@@ -12,9 +12,7 @@ class LikertWidget(forms.RadioSelect):
 
     template_name = "django/forms/widgets/likert.html"
 
-    def __init__(
-        self, *, low: str = "", high: str = "", attrs: dict[str, Any] | None = None, **kw: Any
-    ) -> None:
+    def __init__(self, *, low: str = "", high: str = "", attrs: dict[str, Any] | None = None, **kw: Any) -> None:
         super().__init__(attrs=attrs, **kw)
         self.low, self.high = low, high
 

@@ -103,9 +103,7 @@ def test_removed_newest_events_are_noticed_by_the_head() -> None:
 
 def test_an_event_added_behind_the_services_back_is_noticed() -> None:
     last = record_three()[-1]
-    AuditEvent(
-        seq=4, at=last.at, actor="x", action="study.opened", previous_hash=last.hash, hash="0" * 64
-    ).save()
+    AuditEvent(seq=4, at=last.at, actor="x", action="study.opened", previous_hash=last.hash, hash="0" * 64).save()
     assert broken() == [4, 4]
 
 
@@ -189,9 +187,7 @@ SHORT = st.text(st.characters(exclude_characters="\0@", exclude_categories=["Cs"
 SCALARS = st.none() | st.booleans() | SHORT | st.integers(-(10**14), 10**14) | st.floats(-1e14, 1e14)
 
 
-@given(
-    data=st.dictionaries(st.sampled_from(["count", "state", "kind"]), SCALARS | st.lists(SCALARS, max_size=5))
-)
+@given(data=st.dictionaries(st.sampled_from(["count", "state", "kind"]), SCALARS | st.lists(SCALARS, max_size=5)))
 def test_whatever_is_accepted_comes_back_with_the_same_hash(data: dict[str, Any]) -> None:
     with transaction.atomic():
         audit.record("feedback.done", data=data)

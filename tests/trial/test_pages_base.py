@@ -194,9 +194,7 @@ def test_no_template_holds_inline_style_or_script(template: Path) -> None:
     ("header", "country"),
     [("en-GB,en;q=0.9", "GB"), ("de", ""), ("zh-Hant-TW", "TW"), ("", ""), ("x" * 9000, ""), ("en-ie", "IE")],
 )
-def test_the_likely_country_comes_from_the_browsers_language(
-    rf: RequestFactory, header: str, country: str
-) -> None:
+def test_the_likely_country_comes_from_the_browsers_language(rf: RequestFactory, header: str, country: str) -> None:
     assert crisis.likely_country(rf.get("/", headers={"accept-language": header})) == country
 
 
@@ -222,9 +220,7 @@ def test_unreadable_resources_give_the_last_resort_list(tmp_path: Path) -> None:
 def test_numbers_become_links_and_everything_else_is_escaped() -> None:
     render = Template("{% load crisis %}{{ text|dial:scheme }}").render
     phone = render(Context({"text": "<b>116 123</b> or +1-800-273", "scheme": "tel"}))
-    assert phone == (
-        '&lt;b&gt;<a href="tel:116123">116 123</a>&lt;/b&gt; or <a href="tel:+1800273">+1-800-273</a>'
-    )
+    assert phone == ('&lt;b&gt;<a href="tel:116123">116 123</a>&lt;/b&gt; or <a href="tel:+1800273">+1-800-273</a>')
     assert 'href="sms:741741"' in render(Context({"text": "HOME to 741741", "scheme": "sms"}))
 
 
@@ -245,9 +241,7 @@ class Questions(forms.Form):
     )
     why = forms.CharField(widget=forms.Textarea, help_text="A word is enough.")
     agree = forms.BooleanField(label="I <agree>")
-    topics = forms.MultipleChoiceField(
-        choices=[("a", "A")], widget=forms.CheckboxSelectMultiple, required=False
-    )
+    topics = forms.MultipleChoiceField(choices=[("a", "A")], widget=forms.CheckboxSelectMultiple, required=False)
 
 
 def test_a_scale_is_a_fieldset_with_its_ends_named() -> None:

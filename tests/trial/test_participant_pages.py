@@ -322,3 +322,15 @@ def test_every_page_on_the_way_has_crisis_resources(hailey: Study) -> None:
         page = client_of(person).get(url(state, hailey)).content.decode()
         assert 'id="crisis"' in page
         assert "findahelpline.com" in page
+
+
+def test_finishing_training_while_the_study_is_paused_keeps_the_place(hailey: Study) -> None:
+    person = builders.participant(hailey, state=State.TRAINING)
+    pages = hailey.protocol.training
+    Participant.objects.filter(pk=person.pk).update(training_page=len(pages) - 1)
+    studies.act(study=hailey, name="pause")
+    last = {"page": pages[-1].code, "answer": pages[-1].check.answer if pages[-1].check else ""}
+    answer = client_of(person).post(url(State.TRAINING, hailey), last, follow=True)
+    assert "Your place is kept" in answer.content.decode()
+    person.refresh_from_db()
+    assert person.state == State.TRAINING

@@ -302,9 +302,7 @@ def test_an_empty_text_is_refused(folder: Path) -> None:
     assert "at least 1 character" in reason
 
 
-def test_a_byte_order_mark_as_spreadsheets_write_it_does_no_harm(
-    folder: Path, hailey_protocol: Protocol
-) -> None:
+def test_a_byte_order_mark_as_spreadsheets_write_it_does_no_harm(folder: Path, hailey_protocol: Protocol) -> None:
     posts = folder / "posts.csv"
     posts.write_bytes(b"\xef\xbb\xbf" + posts.read_bytes())
     assert read_protocol(folder).sha256 == hailey_protocol.sha256

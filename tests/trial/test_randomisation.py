@@ -188,9 +188,7 @@ def test_arms_of_a_stratum_never_differ_by_more_than_half_a_block(seed: bytes, s
 def test_every_order_of_a_block_is_about_equally_likely() -> None:
     """Six orders of a block of four, 6,000 seeds: 20.5 is the 0.999 point on 5 degrees of freedom."""
     plan = replace(STRATIFIED, block_sizes=(4,))
-    orders = Counter(
-        "".join(c.arm for c in allocate(n.to_bytes(32, "big"), plan, [HARD] * 4)) for n in range(6_000)
-    )
+    orders = Counter("".join(c.arm for c in allocate(n.to_bytes(32, "big"), plan, [HARD] * 4)) for n in range(6_000))
     assert len(orders) == 6
     assert sum((seen - 1000) ** 2 / 1000 for seen in orders.values()) < 20.5
 

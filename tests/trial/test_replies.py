@@ -90,9 +90,7 @@ def test_worrying_words_raise_one_event_in_either_arm_and_block_nothing(hailey, 
     assert reply.submitted_at is not None
 
 
-def test_the_safety_officer_is_told_without_the_text(
-    hailey, django_capture_on_commit_callbacks, mailoutbox
-) -> None:
+def test_the_safety_officer_is_told_without_the_text(hailey, django_capture_on_commit_callbacks, mailoutbox) -> None:
     officer = builders.staff("safety_officer")
     person = builders.participant(hailey)
     with django_capture_on_commit_callbacks(execute=True):

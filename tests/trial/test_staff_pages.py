@@ -93,11 +93,7 @@ def test_the_two_safety_pages_differ_in_nothing_but_the_person(hailey: Study) ->
         for own in (person.code, reply.post.text, event.at.strftime("%H:%M")):
             main = main.replace(own, "")
         texts.append(
-            [
-                line
-                for line in main.splitlines()
-                if "csrfmiddlewaretoken" not in line and '<p class="post">' not in line
-            ]
+            [line for line in main.splitlines() if "csrfmiddlewaretoken" not in line and '<p class="post">' not in line]
         )
     assert texts[0] == texts[1]
 
@@ -125,9 +121,7 @@ def test_an_act_out_of_turn_is_refused(hailey: Study, act: str) -> None:
 
 @pytest.mark.parametrize("role", ["statistician", "safety_officer", "monitor", "rater"])
 def test_other_roles_cannot_change_the_state(hailey: Study, role: str) -> None:
-    answer = client_for(role).post(
-        reverse("trial:act", args=["hailey"]), {"act": "pause", "confirm": "hailey"}
-    )
+    answer = client_for(role).post(reverse("trial:act", args=["hailey"]), {"act": "pause", "confirm": "hailey"})
     assert answer.status_code == 403
 
 

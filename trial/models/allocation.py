@@ -61,9 +61,7 @@ class Allocation(models.Model):
 
     class Meta:
         ordering = ("study_id", "position")
-        constraints = (
-            models.UniqueConstraint(fields=["study", "position"], name="one_allocation_per_position"),
-        )
+        constraints = (models.UniqueConstraint(fields=["study", "position"], name="one_allocation_per_position"),)
         default_permissions = ()
         permissions = (("view_allocation", "Can see which arm a participant is in"),)
 

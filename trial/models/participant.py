@@ -43,9 +43,7 @@ class Participant(models.Model):
     objects: ClassVar[ParticipantQuerySet] = ParticipantQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["study", "user"], name="one_participation_per_account"),
-        )
+        constraints = (models.UniqueConstraint(fields=["study", "user"], name="one_participation_per_account"),)
 
     def __str__(self) -> str:
         return self.code
@@ -85,9 +83,7 @@ class ConsentRecord(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["participant", "version"], name="one_decision_per_consent"),
-        )
+        constraints = (models.UniqueConstraint(fields=["participant", "version"], name="one_decision_per_consent"),)
 
     def __str__(self) -> str:
         return f"{self.participant_id} {self.version} {'agreed' if self.agreed else 'declined'}"
@@ -103,9 +99,7 @@ class SurveyResponse(models.Model):
     submitted_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["participant", "survey"], name="one_response_per_survey"),
-        )
+        constraints = (models.UniqueConstraint(fields=["participant", "survey"], name="one_response_per_survey"),)
 
     def __str__(self) -> str:
         return f"{self.participant_id} {self.survey}"

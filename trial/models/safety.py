@@ -30,9 +30,7 @@ class SafetyEvent(models.Model):
 
     class Meta:
         ordering = ("-at",)
-        constraints = (
-            models.UniqueConstraint(fields=["participant", "place"], name="one_safety_event_per_place"),
-        )
+        constraints = (models.UniqueConstraint(fields=["participant", "place"], name="one_safety_event_per_place"),)
 
     def __str__(self) -> str:
         return f"{self.participant_id} {self.place}"

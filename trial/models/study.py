@@ -21,9 +21,7 @@ class Study(models.Model):
 
     slug = models.SlugField(unique=True)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
-    current_version = models.ForeignKey(
-        "ProtocolVersion", on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    current_version = models.ForeignKey("ProtocolVersion", on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)

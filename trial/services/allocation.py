@@ -256,9 +256,7 @@ def _append(study: Study, sealed: AllocationSeal, participant: Participant) -> A
     plan = _plan(version.pk, version.sha256)
     stratum = _stratum(plan, version.protocol, participant)
     last = _rows(study).order_by("-position").first()
-    choice = randomisation.choose(
-        sealing.decrypt(bytes(sealed.encrypted_seed)), plan, _history(study), stratum
-    )
+    choice = randomisation.choose(sealing.decrypt(bytes(sealed.encrypted_seed)), plan, _history(study), stratum)
     row = Allocation(
         study=study,
         participant=participant,
@@ -315,9 +313,7 @@ def _level(name: str, protocol: Protocol, participant: Participant) -> str:
     return str(answers[code])
 
 
-def _audit_differences(
-    study: Study, sealed: AllocationSeal, rows: list[ledger.Row]
-) -> list[ledger.Difference]:
+def _audit_differences(study: Study, sealed: AllocationSeal, rows: list[ledger.Row]) -> list[ledger.Difference]:
     """Rows cut off the end leave a whole chain behind; the audit trail still knows them."""
     events = AuditEvent.objects.filter(study=study.slug)
     told = {e.data.get("position"): e.object_ref for e in events.filter(action=MADE)}

@@ -42,6 +42,7 @@ def lock(participant: Participant) -> Participant:
     return (
         Participant.objects.select_for_update(of=("self",))
         .select_related("study", "version")
+        .defer("version__document")
         .get(pk=participant.pk)
     )
 
@@ -253,18 +254,22 @@ def needs_reconsent(participant: Participant) -> bool:
     return not participant.consents.filter(version=wanted, agreed=True).exists()
 
 
-@transaction.atomic
 def time_out_inactive() -> int:
-    """Close the participations nobody touched for the protocol's number of days; returns how many."""
-    count = 0
-    for participant in Participant.objects.active().select_related("study", "version"):
-        idle = timezone.now() - participant.last_seen_at
-        if idle.days >= participant.protocol.inactive_days:
-            locked = lock(participant)
-            if locked.is_active:
-                move(locked, State.TIMED_OUT, label="system")
-                count += 1
-    return count
+    """Close the participations nobody touched for the protocol's number of days; returns how many.
+
+    One transaction each: the lock order is participant, then study, then audit trail.
+    """
+    return sum(_time_out(person) for person in Participant.objects.active().select_related("study", "version"))
+
+
+@transaction.atomic
+def _time_out(participant: Participant) -> bool:
+    participant = lock(participant)
+    idle = timezone.now() - participant.last_seen_at
+    if not participant.is_active or idle.days < participant.protocol.inactive_days:
+        return False
+    move(participant, State.TIMED_OUT, label="system")
+    return True
 
 
 def touch(participant: Participant) -> None:

@@ -21,9 +21,7 @@ def assign(participant: Participant) -> list[Reply]:
     wanted = participant.protocol.writing.per_participant
     same_arm = Q(replies__participant__allocation__arm=arm)
     pool = list(
-        Post.objects.filter(study=participant.study, active=True).annotate(
-            used=Count("replies", filter=same_arm)
-        )
+        Post.objects.filter(study=participant.study, active=True).annotate(used=Count("replies", filter=same_arm))
     )
     _random.shuffle(pool)
     pool.sort(key=lambda post: post.used)

@@ -23,12 +23,7 @@ class ReplyError(DomainError):
 
 def current(participant: Participant) -> Reply | None:
     """The first reply not yet submitted; None when all are."""
-    return (
-        participant.replies.filter(submitted_at__isnull=True)
-        .order_by("position")
-        .select_related("post")
-        .first()
-    )
+    return participant.replies.filter(submitted_at__isnull=True).order_by("position").select_related("post").first()
 
 
 def mark_shown(reply: Reply) -> None:
@@ -44,8 +39,9 @@ def lock(reply: Reply) -> Reply:
             participant is not writing.
     """
     locked = (
-        Reply.objects.select_for_update()
+        Reply.objects.select_for_update(of=("self",))
         .select_related("participant__study", "participant__version", "post")
+        .defer("participant__version__document")
         .get(pk=reply.pk)
     )
     if locked.submitted_at is not None:

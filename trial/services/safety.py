@@ -17,9 +17,7 @@ from trial.services import audit
 
 
 @transaction.atomic
-def screen(
-    *, participant: Participant, text: str, place: str, reply: Reply | None = None
-) -> SafetyEvent | None:
+def screen(*, participant: Participant, text: str, place: str, reply: Reply | None = None) -> SafetyEvent | None:
     """Screen a text; one event per place, however often the text is saved. Returns the event, if any."""
     hit = crisis.screen(text)
     if hit is None:

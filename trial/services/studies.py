@@ -107,8 +107,7 @@ def _store_posts(study: Study, protocol: Protocol) -> None:
     codes = [post.code for post in protocol.posts]
     study.posts.exclude(code__in=codes).update(active=False)
     rows = [
-        Post(study=study, code=post.code, topic=post.topic, risk=post.risk, text=post.text)
-        for post in protocol.posts
+        Post(study=study, code=post.code, topic=post.topic, risk=post.risk, text=post.text) for post in protocol.posts
     ]
     Post.objects.bulk_create(
         rows,

@@ -19,9 +19,7 @@ def withdraw(*, participant: Participant, kind: str, reason: str = "") -> Partic
     """
     participant = flow.lock(participant)
     if participant.is_active:
-        Withdrawal.objects.create(
-            participant=participant, kind=kind, reason=reason[:500], at_state=participant.state
-        )
+        Withdrawal.objects.create(participant=participant, kind=kind, reason=reason[:500], at_state=participant.state)
         flow.move(participant, State.WITHDRAWN)
     if kind == Withdrawal.Kind.ERASE and participant.erased_at is None:
         _erase(participant)

@@ -32,7 +32,7 @@ class Mail:
 @require_safe
 def mails(request: HttpRequest) -> HttpResponse:
     """The newest mails, newest first."""
-    if not (settings.DEBUG or settings.DEMO):
+    if not settings.DEMO:
         raise Http404
     return render(request, "demo/mails.html", {"mails": newest(Path(settings.EMAIL_FILE_PATH))})
 

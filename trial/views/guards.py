@@ -23,13 +23,19 @@ ParticipantView = Callable[..., HttpResponse]
 
 def find_study(slug: str) -> Study:
     return get_object_or_404(
-        Study.objects.select_related("current_version"), slug=slug, current_version__isnull=False
+        Study.objects.select_related("current_version").defer("current_version__document"),
+        slug=slug,
+        current_version__isnull=False,
     )
 
 
 def find_participant(request: HttpRequest, study: Study) -> Participant | None:
     """The account's participation, or the one this browser began before it had an account."""
-    rows = Participant.objects.filter(study=study).select_related("study__current_version", "version", "user")
+    rows = (
+        Participant.objects.filter(study=study)
+        .select_related("study__current_version", "version", "user")
+        .defer("version__document", "study__current_version__document")
+    )
     if request.user.is_authenticated:
         own = rows.filter(user=request.user).first()
         if own:

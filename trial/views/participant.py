@@ -17,9 +17,10 @@ from trial.markdown import to_html
 from trial.models import Participant, Study
 from trial.progress import State
 from trial.services import flow, surveys, withdrawal
-from trial.services.allocation import intervention_of
+from trial.services.allocation import StudyNotOpenError, intervention_of
 from trial.views.guards import SESSION_KEY, find_participant, find_study, page_of, participant_page
 
+PAUSED = "The study is pausing at the moment. Your place is kept: please come back in a while and go on from here."
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -69,9 +70,7 @@ def landing(request: HttpRequest, slug: str) -> HttpResponse:
     study = find_study(slug)
     participant = find_participant(request, study)
     if request.user.is_authenticated and request.user.is_staff:
-        return render(
-            request, "trial/landing.html", {"study": study, "protocol": study.protocol, "preview": True}
-        )
+        return render(request, "trial/landing.html", {"study": study, "protocol": study.protocol, "preview": True})
     if request.method == "POST":
         return _begin(request, study, participant)
     return render(
@@ -106,9 +105,7 @@ def screening(request: HttpRequest, participant: Participant) -> HttpResponse:
     form = SurveyForm(survey, "none", request.POST or None)
     if request.method == "POST" and form.is_valid():
         return redirect(page_of(flow.answer_screening(participant=participant, answers=form.answers())))
-    return show(
-        request, "survey", participant, survey=survey, form=form, key="screening", status=_status(form)
-    )
+    return show(request, "survey", participant, survey=survey, form=form, key="screening", status=_status(form))
 
 
 def _status(form: Any) -> int:
@@ -132,9 +129,7 @@ def consent(request: HttpRequest, participant: Participant) -> HttpResponse:
         return redirect(page_of(flow.decide_consent(participant=participant, agreed=False)))
     if request.method == "POST" and form.is_valid():
         return redirect(page_of(flow.decide_consent(participant=participant, agreed=True)))
-    return show(
-        request, "consent", participant, form=form, document=to_html(document.document), status=_status(form)
-    )
+    return show(request, "consent", participant, form=form, document=to_html(document.document), status=_status(form))
 
 
 @participant_page()
@@ -186,9 +181,7 @@ def _survey(request: HttpRequest, participant: Participant, key: str) -> HttpRes
     if request.method == "POST":
         valid = form.is_valid()
         if valid and request.POST.get("action") != "save":
-            return redirect(
-                page_of(flow.submit_survey(participant=participant, survey=key, answers=form.answers()))
-            )
+            return redirect(page_of(flow.submit_survey(participant=participant, survey=key, answers=form.answers())))
         surveys.save_draft(participant=participant, survey=key, answers=form.answers())
         if request.POST.get("action") == "save":
             messages.success(request, "Your answers are saved. Come back any time, on any device.")
@@ -206,10 +199,13 @@ def training(request: HttpRequest, participant: Participant) -> HttpResponse:
     if request.method == "POST" and (form is None or form.is_valid()):
         answer = form.cleaned_data["answer"] if form else ""
         asked = request.POST.get("page", "")
-        if flow.answer_training(participant=participant, page=asked, answer=answer):
+        try:
+            wrong = not flow.answer_training(participant=participant, page=asked, answer=answer)
+        except StudyNotOpenError:
+            messages.info(request, PAUSED)
+        if not wrong:
             participant.refresh_from_db()
             return redirect(page_of(participant))
-        wrong = True
     return show(
         request,
         "training",
@@ -230,9 +226,7 @@ def instructions(request: HttpRequest, participant: Participant) -> HttpResponse
         return redirect(page_of(flow.begin_writing(participant=participant)))
     texts = participant.protocol.instructions
     addition = texts.additions.get(intervention_of(participant), "")
-    return show(
-        request, "instructions", participant, body=to_html(texts.document), addition=to_html(addition)
-    )
+    return show(request, "instructions", participant, body=to_html(texts.document), addition=to_html(addition))
 
 
 @participant_page(State.DEBRIEF)

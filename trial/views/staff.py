@@ -48,9 +48,7 @@ def dashboard(request: HttpRequest, slug: str) -> HttpResponse:
         "safety_open": SafetyEvent.objects.filter(
             participant__study=study, participant__simulated=simulated, acknowledged_at=None
         ).count(),
-        "safety_all": SafetyEvent.objects.filter(
-            participant__study=study, participant__simulated=simulated
-        ).count(),
+        "safety_all": SafetyEvent.objects.filter(participant__study=study, participant__simulated=simulated).count(),
         "seal": getattr(study, "seal", None),
         "acts": [name for name, (sources, _) in studies.ACTS.items() if study.state in sources],
     }
@@ -86,9 +84,7 @@ def safety_events(request: HttpRequest, slug: str) -> HttpResponse:
         .select_related("participant", "reply", "acknowledged_by")
         .order_by("acknowledged_at", "-at")
     )
-    return render(
-        request, "trial/safety_events.html", {"study": study, "protocol": study.protocol, "events": events}
-    )
+    return render(request, "trial/safety_events.html", {"study": study, "protocol": study.protocol, "events": events})
 
 
 @permission_required("trial.change_safetyevent", raise_exception=True)
@@ -108,8 +104,6 @@ def safety_event(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             messages.info(request, "Somebody had already acknowledged this event.")
         return redirect("trial:safety_events", study.slug)
     status = 400 if form.is_bound and form.errors else 200
-    typed = (
-        surveys.typed(event.participant, event.place.removeprefix("survey:")) if event.reply is None else []
-    )
+    typed = surveys.typed(event.participant, event.place.removeprefix("survey:")) if event.reply is None else []
     context = {"study": study, "protocol": study.protocol, "event": event, "form": form, "typed": typed}
     return render(request, "trial/safety_event.html", context, status=status)
