@@ -209,15 +209,15 @@ def _record(action: str, request: FeedbackRequest, **data: Any) -> None:
 
 def work_queue(limit: int = 1000) -> int:
     """Claim, infer and store until nothing waits; how many inferences were run."""
-    worker = worker_name()
-    for count in range(limit):
+    worker, done = worker_name(), 0
+    while done < limit:
         claimed = claim(worker=worker)
-        if not claimed:
-            if FeedbackRequest.objects.claimable().exists():
-                continue  # another worker was faster; there is more
-            return count
-        run(claimed[0])
-    return limit
+        if claimed:
+            run(claimed[0])
+            done += 1
+        elif not FeedbackRequest.objects.claimable().exists():
+            break  # else another worker was faster, and there is more
+    return done
 
 
 def warm() -> None:
