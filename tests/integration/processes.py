@@ -21,7 +21,7 @@ class Stage:
 
     def __init__(self, folder: Path, application: str) -> None:
         self.application = application
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.started: list[subprocess.Popen[bytes]] = []
         self.state_dir = folder / "state"
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in OURS},
@@ -56,17 +56,28 @@ class Stage:
             *(sys.executable, "-m", "celery", "-A", self.application, "worker", "--beat", "--pool", "solo"),
             *("--queues", "feedback,default", "--loglevel", "warning", "--without-gossip", "--without-mingle"),
         ]
-        worker = subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True)
-        self.workers.append(worker)
-        return worker
+        return self._start(command)
+
+    def start_web(self, port: int) -> subprocess.Popen[bytes]:
+        return self._start(
+            [
+                *(sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}"),
+                *("--worker-class", "gthread", "--threads", "8", "--log-level", "warning"),
+            ]
+        )
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True)
+        self.started.append(process)
+        return process
 
     def stop(self) -> None:
-        for worker in self.workers:
+        for process in self.started:
             try:
-                os.killpg(worker.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-            worker.wait(timeout=10)
+            process.wait(timeout=10)
 
     def until(self, request: str, reached: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
         end = time.monotonic() + seconds

@@ -1,7 +1,4 @@
-"""A Celery application whose rewriter takes very long the first time: `celery -A tests.integration.slow_worker`.
-
-The folder STATE_DIR tells what it did: `started` is there from the first inference on.
-"""
+"""A Celery application with rewriters that tests can foresee: `celery -A tests.integration.slow_worker`."""
 
 from __future__ import annotations
 
@@ -12,12 +9,15 @@ from pathlib import Path
 
 from config.celery import app
 from feedback import rewriters
+from ml.text import sentences
 from ml.types import Edit, Proposal, Release
 
 __all__ = ["app"]
 
 
 class SlowOnce:
+    """Takes very long the first time; the file `started` in STATE_DIR tells that this time has come."""
+
     release = Release("slow_once", "1", "0" * 64)
 
     def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
@@ -36,4 +36,24 @@ class SlowOnce:
             time.sleep(120)
 
 
+class Told:
+    """Does what the reply says: `crash`, `wonderful` for nothing needed, else one edit of each kind."""
+
+    release = Release("told", "1", "0" * 64)
+
+    def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
+        if "crash" in reply:
+            raise RuntimeError
+        if "wonderful" in reply:
+            return Proposal("nothing_needed", None)
+        time.sleep(0.3)
+        found = sentences(reply)
+        again = " once more" if exclude else ""
+        edits = [Edit("insert", len(found), "", f"What would help tonight{again}?", 1.0, 2.0)]
+        if found:
+            edits.insert(0, Edit("replace", 0, found[0].text, f"That sounds exhausting{again}.", 1.0, 2.0))
+        return Proposal("suggestions", None, tuple(edits))
+
+
+rewriters.register("told", lambda policy: Told())
 rewriters.register("slow_once", lambda policy: SlowOnce())

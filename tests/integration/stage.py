@@ -64,6 +64,23 @@ def work_off() -> dict[str, Any]:
     return {"done": work.work_queue()}
 
 
+def newcomer(intervention: str) -> dict[str, Any]:
+    """Somebody new at their first post, and a session cookie of theirs."""
+    from itertools import count
+
+    from django.test import Client
+
+    from tests import builders
+    from trial.models import Study, User
+
+    builders._numbers = count(User.objects.count() + 1)
+    person = builders.participant(Study.objects.get(), intervention=intervention)
+    assert person.user is not None
+    client = Client()
+    client.force_login(person.user)
+    return {"participant": person.pk, "session": client.cookies["sessionid"].value}
+
+
 def requests_of(participant: str) -> dict[str, Any]:
     from feedback.models import FeedbackRequest
 
@@ -84,7 +101,7 @@ def state(request: str) -> dict[str, Any]:
     }
 
 
-ACTS = {act.__name__: act for act in (prepare, ask, claim, accept, work_off, requests_of, state)}
+ACTS = {act.__name__: act for act in (prepare, ask, claim, accept, work_off, newcomer, requests_of, state)}
 
 
 def wait_for_go() -> None:
