@@ -9,7 +9,9 @@ class FeedbackConfig(AppConfig):
     name = "feedback"
 
     def ready(self) -> None:
+        from feedback.health import section
         from feedback.intervention import FeedbackIntervention
-        from trial import interventions
+        from trial import dashboard, interventions
 
         interventions.register(FeedbackIntervention())
+        dashboard.register(section)

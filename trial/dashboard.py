@@ -15,7 +15,7 @@ from trial import progress
 from trial.models import Participant, StateChange, Study
 from trial.progress import State
 
-WIDTH, HEIGHT = 720, 200
+WIDTH, HEIGHT = 360, 140
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
@@ -17,7 +17,7 @@ from trial.protocol import Item, Survey, read_protocol
 SHOTS = os.environ.get("ATTUNE_SCREENSHOTS", "")
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 PROTOCOL = read_protocol(builders.HAILEY)
-_numbers = count(1)
+_seen: set[str] = set()
 
 
 class Journey:
@@ -27,7 +27,7 @@ class Journey:
         self.site, self.name = site, name
         self.page: Page = context.new_page()
         self.problems: list[str] = []
-        self.email = f"{name}{next(_numbers)}@example.org"
+        self.email = f"{name}-{secrets.token_hex(4)}@example.org"
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.problems.append(f"script: {error}"))
 
@@ -35,15 +35,18 @@ class Journey:
         if getattr(message, "type", "") == "error":
             self.problems.append(f"console: {getattr(message, 'text', '')} on {self.page.url}")
 
-    def look(self, shot: str = "") -> None:
-        """Every page: crisis resources, no accessibility violation, nothing wider than the phone."""
+    def look(self, shot: str) -> None:
+        """Every page: crisis resources; once per page: no accessibility violation, nothing too wide."""
         expect(self.page.locator("#crisis")).to_be_visible()
+        if shot in _seen:
+            return
+        _seen.add(shot)
         found = Axe().run(self.page, options=WCAG).response["violations"]
         self.problems += [f"axe {self.page.url}: {v['id']} {v['nodes'][0]['html'][:120]}" for v in found]
         width = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if width > 0:
             self.problems.append(f"{self.page.url} is {width} px too wide")
-        if SHOTS and shot:
+        if SHOTS:
             self.page.screenshot(path=Path(SHOTS) / f"{shot}.png", full_page=True)
 
     def click(self, text: str) -> None:
@@ -100,6 +103,8 @@ class Journey:
         field = self.page.locator(f"[name={item.code}]")
         if item.kind in ("number", "text"):
             field.fill(str(value))
+        elif field.first.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(str(value))
         elif item.kind == "multiple":
             self.page.locator(f"[name={item.code}][value={value[0]}]").check()  # type: ignore[index]
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -48,7 +50,7 @@ def test_the_funnel_adds_up(hailey: Study) -> None:
     flow.decide_consent(participant=declined, agreed=False)
     withdrawal.withdraw(participant=builders.participant(hailey), kind="stop")
     steps = dashboard.funnel(hailey, simulated=False)
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in pairwise(steps):
         assert step.reached == step.here + step.left + following.reached
     by_state = {step.state: step for step in steps}
     assert by_state[State.SCREENING].reached == 7
