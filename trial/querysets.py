@@ -10,7 +10,7 @@ from django.db import models
 from trial import progress
 
 if TYPE_CHECKING:
-    from trial.models import User
+    from trial.models import Participant, Reply, SafetyEvent, User  # noqa: F401  # named in the bases below
 
 
 class ParticipantQuerySet(models.QuerySet["Participant"]):
