@@ -1,4 +1,4 @@
-"""`python -m ml.epitome train|evaluate|score`: the scorer's commands."""
+"""`python -m ml.epitome train|evaluate|score|compare`: the scorer's commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ml.epitome.data import DataError, Example, read_examples, read_pairs
+from ml.epitome.data import HELD_BACK, DataError, Example, read_examples, read_pairs, share
 from ml.releases import UnknownReleaseError, WeightsError, folder
 from ml.types import MECHANISMS, Pair, Score
 
@@ -34,6 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     _train_options(_command(commands, "train", train, "train a release on labelled pairs"))
     evaluating = _command(commands, "evaluate", evaluate, "compare a release with labels")
     evaluating.add_argument("--json", type=Path, help="where to write the figures")
+    comparing = _command(commands, "compare", compare_releases, "agreement of two releases on seekers unseen by both")
+    comparing.add_argument("--other", default="reward", help="the second release (default: %(default)s)")
     scoring = _command(commands, "score", score, "score unlabelled pairs")
     scoring.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     return parser
@@ -105,6 +107,16 @@ def score(options: argparse.Namespace) -> None:
         for pair, one in zip(pairs, scores, strict=True):
             expected = f"{one.expected_total:.4f}"
             writer.writerow([pair.seeker, pair.response, *one.levels, one.total, expected])
+
+
+def compare_releases(options: argparse.Namespace) -> None:
+    from ml.epitome.agreement import agreement, table
+
+    examples = share(read_examples(options.data), HELD_BACK, 1)
+    pairs = [one.pair for one in examples]
+    first = _scores(options, pairs)
+    second = _scores(argparse.Namespace(**vars(options) | {"release": options.other}), pairs)
+    print(table(agreement(examples, first, second), [options.release, options.other]))
 
 
 def _scores(options: argparse.Namespace, pairs: Sequence[Pair]) -> list[Score]:

@@ -19,6 +19,8 @@ LABEL_COLUMNS = (
     *(f"{mechanism}_{part}" for mechanism in MECHANISMS for part in ("level", "rationales")),
 )
 
+HELD_BACK = 0.9  # seekers from this place on train no release: they calibrate and compare both
+
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
 

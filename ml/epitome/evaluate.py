@@ -75,8 +75,7 @@ def compare(examples: Sequence[Example], scores: Sequence[Score]) -> dict[str, A
     predicted = np.array([score.levels for score in scores])
     probabilities = np.array([score.probabilities for score in scores])
     report: dict[str, Any] = {
-        name: measures(labels[:, m], probabilities[:, m], predicted[:, m])
-        for m, name in enumerate(MECHANISMS)
+        name: measures(labels[:, m], probabilities[:, m], predicted[:, m]) for m, name in enumerate(MECHANISMS)
     }
     return report | {"n": len(examples)}
 
@@ -106,9 +105,7 @@ class RationaleFigures:
     n: int
 
 
-def rationales(
-    examples: Sequence[Example], spans: Sequence[Sequence[Interval]], mechanism: int
-) -> RationaleFigures:
+def rationales(examples: Sequence[Example], spans: Sequence[Sequence[Interval]], mechanism: int) -> RationaleFigures:
     """Token F1 (mean over rows) and IOU-F1 (threshold .5) over whole words, on rows above level 0."""
     token_f1, hits, predicted_runs, gold_runs = [], 0.0, 0, 0
     for example, found in zip(examples, spans, strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from ml.epitome.evaluate import softmax
 from ml.epitome.model import Config, Epitome, encode
 from ml.epitome.train import Raw, predict
 from ml.releases import WeightsError, folder, manifest, sha256_of, verified
+from ml.text import sentences
 from ml.types import MECHANISMS, Distribution, Pair, Release, Score, Span
 
 log = logging.getLogger(__name__)
@@ -25,7 +28,7 @@ log = logging.getLogger(__name__)
 CERTAINLY_NONE: Distribution = (1.0, 0.0, 0.0)
 SILENT = Score(levels=(0, 0, 0), probabilities=(CERTAINLY_NONE,) * 3)
 WEIGHTS_FILE = "model.safetensors"
-GAP = 2  # characters between two marked tokens that still make one passage: a space, an apostrophe
+GAP = 2  # characters between two marked sentences that still make one passage
 
 
 class EpitomeScorer:
@@ -37,32 +40,35 @@ class EpitomeScorer:
         model: Epitome,
         *,
         temperatures: Sequence[float] = (1.0, 1.0, 1.0),
-        thresholds: Sequence[float] = (0.5, 0.5, 0.5),
+        thresholds: Sequence[float] = (0.3, 0.3, 0.3),
     ) -> None:
         self.release = release
         self.model = model
         self.temperatures = np.array(temperatures).reshape(1, 3, 1)
-        self.marks = [float(np.log(t / (1 - t))) for t in thresholds]
+        self.thresholds = tuple(thresholds)
 
     def score(self, pairs: Sequence[Pair], *, progress: str = "") -> list[Score]:
         """One score a pair, in the order given. A reply without a letter or digit has level 0 throughout."""
         spoken = [i for i, pair in enumerate(pairs) if any(map(str.isalnum, pair.response))]
         scores = [SILENT] * len(pairs)
         encodings = encode([pairs[i] for i in spoken], self.model.config)
+        replies = [pairs[i].response for i in spoken]
         raw = predict(self.model, encodings, label=progress)
-        for i, found in zip(spoken, self._scores(raw), strict=True):
+        for i, found in zip(spoken, self._scores(replies, raw), strict=True):
             scores[i] = found
         return scores
 
-    def _scores(self, raw: Raw) -> list[Score]:
+    def _scores(self, replies: Sequence[str], raw: Raw) -> list[Score]:
         probabilities = softmax(raw.logits / self.temperatures)
-        return [
-            self._one(row, marks, offsets)
-            for row, marks, offsets in zip(probabilities, raw.marks, raw.offsets, strict=True)
-        ]
+        rows = zip(replies, probabilities, raw.marks, raw.offsets, strict=True)
+        return [self._one(*row) for row in rows]
 
     def _one(
-        self, row: np.ndarray[Any, Any], marks: list[list[float]], offsets: list[tuple[int, int]]
+        self,
+        reply: str,
+        row: np.ndarray[Any, Any],
+        marks: list[list[float]],
+        offsets: list[tuple[int, int]],
     ) -> Score:
         er, ip, ex = (int(level) for level in row.argmax(-1))
         first, second, third = ((float(p[0]), float(p[1]), float(p[2])) for p in row)
@@ -70,18 +76,39 @@ class EpitomeScorer:
             Span(name, start, stop)
             for m, name in enumerate(MECHANISMS)
             if (er, ip, ex)[m] > 0
-            for start, stop in passages(marks[m], offsets, self.marks[m])
+            for start, stop in passages(reply, marks[m], offsets, self.thresholds[m])
         ]
         return Score((er, ip, ex), (first, second, third), tuple(spans))
 
 
-def passages(marks: list[float], offsets: list[tuple[int, int]], threshold: float) -> list[tuple[int, int]]:
-    """Runs of marked tokens as character spans; where none is marked, the one most like a rationale."""
-    chosen = [place for mark, place in zip(marks, offsets, strict=True) if mark > threshold]
-    if not chosen and marks:
-        chosen = [offsets[int(np.argmax(marks))]]
+def passages(
+    reply: str, marks: Sequence[float], offsets: Sequence[tuple[int, int]], threshold: float
+) -> list[tuple[int, int]]:
+    """The sentences that carry a mechanism, as character spans; the likeliest one where none passes.
+
+    People marked sentences and clauses, so a sentence is judged by the mean over its tokens.
+    """
+    parts = sentences(reply)
+    starts = [part.start for part in parts]
+    tokens: dict[int, list[float]] = {}
+    for mark, (start, _) in zip(marks, offsets, strict=True):
+        tokens.setdefault(max(0, bisect_right(starts, start) - 1), []).append(_chance(mark))
+    means = {index: sum(found) / len(found) for index, found in tokens.items() if index < len(parts)}
+    if not means:
+        return []
+    chosen = [index for index in sorted(means) if means[index] > threshold]
+    chosen = chosen or [max(means, key=means.__getitem__)]
+    return _joined([(parts[index].start, parts[index].stop) for index in chosen])
+
+
+def _chance(mark: float) -> float:
+    return 1 / (1 + math.exp(-mark)) if mark > -500 else 0.0
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbours with a space at most between them as one."""
     joined: list[tuple[int, int]] = []
-    for start, stop in chosen:
+    for start, stop in spans:
         if joined and start - joined[-1][1] <= GAP:
             joined[-1] = (joined[-1][0], stop)
         else:
@@ -113,9 +140,7 @@ def _ready(
     dtype = runtime.precision(info.get("precision", "fp32"))
     model.encoder.to(dtype)
     log.info("scorer %s ready in %s", release, dtype)
-    return EpitomeScorer(
-        release, model, temperatures=info["temperatures"], thresholds=info["rationale_thresholds"]
-    )
+    return EpitomeScorer(release, model, temperatures=info["temperatures"], thresholds=info["rationale_thresholds"])
 
 
 def save(model: Epitome, path: Path) -> str:

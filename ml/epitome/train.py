@@ -95,9 +95,7 @@ class Loss:
             functional.cross_entropy(logits[:, m], levels[:, m], weight=self.weights[m], reduction="none")
             for m in range(len(MECHANISMS))
         ]
-        return torch.stack(each).mean(1).sum() + self.recipe.rationale_weight * self._rationale(
-            marks, items, batch
-        )
+        return torch.stack(each).mean(1).sum() + self.recipe.rationale_weight * self._rationale(marks, items, batch)
 
     @staticmethod
     def _rationale(marks: Tensor, items: Sequence[Target], batch: Batch) -> Tensor:
@@ -120,9 +118,7 @@ class Trainer:
         self.model = Epitome(recipe.config).to(device)
         self.loss = Loss(self.items, recipe, device)
         self.average = {name: value.detach().clone() for name, value in self.model.trained().items()}
-        self.optimiser = torch.optim.AdamW(
-            self.model.trained().values(), lr=recipe.rate, weight_decay=recipe.decay
-        )
+        self.optimiser = torch.optim.AdamW(self.model.trained().values(), lr=recipe.rate, weight_decay=recipe.decay)
         self.steps = -(-len(self.items) // recipe.batch) * recipe.epochs
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
 

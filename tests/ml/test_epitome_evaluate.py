@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ml.epitome.agreement import agreement, table
 from ml.epitome.data import Example
 from ml.epitome.evaluate import (
     calibration_error,
@@ -83,3 +84,22 @@ def test_comparison_counts_rows_and_names_mechanisms() -> None:
     assert set(report) == {"er", "ip", "ex", "n"}
     assert report["n"] == 1
     assert report["er"]["accuracy"] == 1
+
+
+def scored(*levels: tuple[int, int, int]) -> list[Score]:
+    return [Score(each, tuple(tuple(float(k == level) for k in range(3)) for level in each)) for each in levels]
+
+
+def test_agreement_sets_shared_errors_beside_what_chance_would_give() -> None:
+    examples = [Example("s", Pair("A post", str(i)), (i % 3, 0, 0), ((), (), ())) for i in range(4)]
+    first = scored((0, 0, 0), (1, 0, 0), (0, 0, 0), (1, 0, 0))
+    second = scored((0, 0, 0), (2, 0, 0), (0, 0, 0), (0, 0, 0))
+    report = agreement(examples, first, second)
+    assert report["er"]["each_other"][0] == 0.5
+    assert report["er"]["first_labels"][0] == 0.5
+    assert report["er"]["both_wrong"] == 0.25
+    assert report["er"]["both_wrong_by_chance"] == 0.25
+    assert report["ip"]["each_other"] == [1.0, 1.0]
+    assert report["total"]["first_labels"] == pytest.approx(np.corrcoef([0, 1, 0, 1], [0, 1, 2, 0])[0, 1])
+    shown = table(report, ["outcome", "reward"]).splitlines()
+    assert shown[0].count("|") == shown[2].count("|") == shown[5].count("|")
