@@ -31,12 +31,16 @@ class Persona:
 
     def answer(self, field: Field) -> Answer | None:
         if field.kind in ("radio", "select"):
-            return self._instructed(field) or self._scale(field) or self.chance.choice(field.options)
+            return self._instructed(field) or self._scale(field) or self._any(field)
         if field.kind == "checkbox":
             return self.chance.sample(field.options, k=min(len(field.options), self.chance.choice((1, 1, 2))))
         if field.kind == "number":
             return str(round(self.chance.triangular(18, 75, 30)))
         return self._typed(field)
+
+    def _any(self, field: Field) -> str:
+        """Any option but the empty one that heads a list."""
+        return self.chance.choice([option for option in field.options if option])
 
     def _instructed(self, field: Field) -> str | None:
         """The option that the question itself tells people to choose."""

@@ -58,7 +58,15 @@ class Page:
 
     @property
     def says(self) -> str:
-        return self.main.text
+        return self.main.shown_text()
+
+    @property
+    def excerpt(self) -> str:
+        """What to quote of it: its warnings, then how it begins."""
+        if not self.html:
+            return ""
+        warnings = [node.shown_text() for node in self.main.all(role="alert")]
+        return " | ".join([*warnings, self.says])[:EXCERPT]
 
 
 class Browser:
@@ -169,9 +177,8 @@ class Browser:
 
     def unexpected(self, why: str) -> UnexpectedPageError:
         page = self.page
-        excerpt = (page.says if page.html else "")[:EXCERPT]
         return UnexpectedPageError(
-            f"bot {self.bot}, step {self.step}: {why}\n  at {page.url} (status {page.status}): {excerpt}"
+            f"bot {self.bot}, step {self.step}: {why}\n  at {page.url} (status {page.status}): {page.excerpt}"
         )
 
     # --- The wire --------------------------------------------------------------------------

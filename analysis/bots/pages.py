@@ -54,6 +54,11 @@ class Node:
             node = node.parent
         return node
 
+    def shown_text(self) -> str:
+        """The words that people see: without what is hidden."""
+        parts = (c if isinstance(c, str) else c.shown_text() for c in self.children)
+        return "" if "hidden" in self.attrs else " ".join(" ".join(parts).split())
+
     def raw_text(self) -> str:
         return "".join(c if isinstance(c, str) else c.raw_text() for c in self.children)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,7 +52,8 @@ class Command(BaseCommand):
         setting = Setting(study, options["seed"], planting)
         players = cast(options["participants"], options["seed"], options["only"])
         began = time.monotonic()
-        with override_settings(EMAIL_BACKEND=IN_MEMORY), self._bar(len(players), "bots") as bar:
+        in_memory = override_settings(EMAIL_BACKEND=IN_MEMORY)
+        with in_memory, _refusals_unlogged(), self._bar(len(players), "bots") as bar:
             mail.outbox = []
             outcome = simulate(setting, players, done=lambda fared: self._tell(bar, fared))
         self._summary(outcome, time.monotonic() - began)
@@ -116,6 +120,18 @@ class Command(BaseCommand):
         )
         if outcome.stopped:
             self.stdout.write("Stopped early: too much was broken.")
+
+
+@contextmanager
+def _refusals_unlogged() -> Iterator[None]:
+    """Bots try what must be refused: a warning for each would hide what matters."""
+    logger = logging.getLogger("django.request")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _is_light(options: dict[str, Any]) -> bool:
