@@ -16,9 +16,7 @@ WAITING_TOO_LONG = timedelta(seconds=30)
 
 
 def section(study: Study, simulated: bool) -> Section:  # noqa: FBT001  # the dashboard's interface
-    rows = FeedbackRequest.objects.filter(
-        reply__participant__study=study, reply__participant__simulated=simulated
-    )
+    rows = FeedbackRequest.objects.filter(reply__participant__study=study, reply__participant__simulated=simulated)
     by_status = dict(rows.values_list("status").annotate(n=Count("pk")))
     flags = FeedbackFlag.objects.filter(request__in=rows).count()
     waits = [

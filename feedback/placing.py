@@ -8,9 +8,7 @@ from ml import text as sentences
 from ml.types import Edit
 
 
-def place(
-    asked: str, taken: Sequence[Edit], edit: Edit, current: str, *, before: Sequence[Edit] = ()
-) -> str | None:
+def place(asked: str, taken: Sequence[Edit], edit: Edit, current: str, *, before: Sequence[Edit] = ()) -> str | None:
     """`current` with `edit`, made for `asked`, of which `taken` were applied; None when its place is gone.
 
     `before` are those of `taken` that stand before `edit` where both insert at the same place.
@@ -29,9 +27,7 @@ def _rebased(asked: str, taken: Sequence[Edit], edit: Edit, before: Sequence[Edi
         return asked, edit
     index = edit.index + sum(_shift(other, edit, other in before) for other in taken)
     found = sentences.sentences(text)
-    fits = (
-        index <= len(found) if edit.op == "insert" else index < len(found) and found[index].text == edit.old
-    )
+    fits = index <= len(found) if edit.op == "insert" else index < len(found) and found[index].text == edit.old
     if not fits:
         return asked, edit
     return text, Edit(edit.op, index, edit.old, edit.new, edit.before, edit.after)

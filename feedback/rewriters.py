@@ -34,6 +34,4 @@ def rewriter_for(policy: FeedbackPolicy) -> Rewriter:
 def _from_registry(policy: FeedbackPolicy) -> Rewriter:
     from ml import registry
 
-    return registry.rewriter(
-        policy.rewriter, scorer=policy.scorer, gate=policy.gate, min_gain=policy.min_gain
-    )
+    return registry.rewriter(policy.rewriter, scorer=policy.scorer, gate=policy.gate, min_gain=policy.min_gain)

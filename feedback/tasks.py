@@ -33,7 +33,7 @@ def recover_at_start(sender: Any, **_: Any) -> None:
     work.release_dead_workers()
     work.sweep()
     if type(sender.pool).__module__.endswith(".solo"):
-        work.warm()
-        work.work_queue()
+        if not work.work_queue():
+            work.warm()
     else:
         process_feedback.delay()

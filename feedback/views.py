@@ -30,9 +30,7 @@ from trial.views.guards import page_of
 KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 # Every so many looks a waiting request calls the workers again, in case the first call was lost.
 CALL_AGAIN = 5
-STALE = (
-    "That part of your reply has changed, so this suggestion no longer fits. Your text is as you wrote it."
-)
+STALE = "That part of your reply has changed, so this suggestion no longer fits. Your text is as you wrote it."
 
 
 @require_POST

@@ -39,9 +39,7 @@ def is_offered(participant: Participant) -> bool:
 
 
 @transaction.atomic
-def ask(
-    *, reply: Reply, text: str, key: str, revision: int | None = None, window: str = ""
-) -> FeedbackRequest:
+def ask(*, reply: Reply, text: str, key: str, revision: int | None = None, window: str = "") -> FeedbackRequest:
     """Save the draft and ask for feedback on it.
 
     A repeated tap gives the request that it already made, and a text that needed nothing needs
@@ -125,9 +123,7 @@ def record_shown(request: FeedbackRequest) -> None:
         return
     now = timezone.now()
     with transaction.atomic():
-        first = FeedbackRequest.objects.filter(pk=request.pk, answered_at__isnull=True).update(
-            answered_at=now
-        )
+        first = FeedbackRequest.objects.filter(pk=request.pk, answered_at__isnull=True).update(answered_at=now)
         if first:
             Suggestion.objects.filter(request=request, shown_at__isnull=True).update(shown_at=now)
 

@@ -65,9 +65,7 @@ def _take(request: FeedbackRequest, worker: str) -> bool:
         attempts=F("attempts") + 1,
     )
     if taken:
-        request.refresh_from_db(
-            fields=["status", "worker", "lease_token", "lease_until", "claimed_at", "attempts"]
-        )
+        request.refresh_from_db(fields=["status", "worker", "lease_token", "lease_until", "claimed_at", "attempts"])
     return bool(taken) and request.lease_token == token
 
 
@@ -155,9 +153,7 @@ def complete(*, request: FeedbackRequest, proposal: Proposal, rewriter: Rewriter
 
 
 def _finish(request: FeedbackRequest, **changes: Any) -> bool:
-    mine = FeedbackRequest.objects.filter(
-        pk=request.pk, status=Status.RUNNING, lease_token=request.lease_token
-    )
+    mine = FeedbackRequest.objects.filter(pk=request.pk, status=Status.RUNNING, lease_token=request.lease_token)
     return bool(mine.update(**changes))
 
 
@@ -209,6 +205,7 @@ def _record(action: str, request: FeedbackRequest, **data: Any) -> None:
 
 def work_queue(limit: int = 1000) -> int:
     """Claim, infer and store until nothing waits; how many inferences were run."""
+    rewriters()  # before any claim: loading models must not eat up a lease
     worker, done = worker_name(), 0
     while done < limit:
         claimed = claim(worker=worker)
@@ -220,14 +217,24 @@ def work_queue(limit: int = 1000) -> int:
     return done
 
 
-def warm() -> None:
-    """Load the models of every running study and let each answer once."""
+def rewriters() -> list[Rewriter]:
+    """The rewriters of the running studies, loaded; one that cannot be is told by each request in turn."""
+    found = []
     for study in Study.objects.filter(state__in=(Study.State.OPEN, Study.State.PAUSED)):
         try:
-            rewriter = rewriter_for(study.protocol.feedback)
+            found.append(rewriter_for(study.protocol.feedback))
+        except Exception as error:
+            logger.error("study %s: %s while loading models", study.slug, type(error).__name__)  # noqa: TRY400
+    return found
+
+
+def warm() -> None:
+    """Let every rewriter answer once, so that the first participant does not wait for first-time costs."""
+    for rewriter in rewriters():
+        try:
             rewriter.propose("I had a long day.", "That sounds hard.", seed=0)
         except Exception as error:
-            logger.error("study %s: models not warmed: %s", study.slug, type(error).__name__)  # noqa: TRY400
+            logger.error("%s cannot be warmed: %s", rewriter.release, type(error).__name__)  # noqa: TRY400
 
 
 # --- Sweep ----------------------------------------------------------------------------------
@@ -258,9 +265,7 @@ def _release(request: FeedbackRequest) -> bool:
 
 def _overtake(request: FeedbackRequest, **changes: Any) -> bool:
     """Change the row only if it is still as it was read, so that no answer is thrown away."""
-    as_read = FeedbackRequest.objects.filter(
-        pk=request.pk, status=request.status, lease_token=request.lease_token
-    )
+    as_read = FeedbackRequest.objects.filter(pk=request.pk, status=request.status, lease_token=request.lease_token)
     changed = bool(as_read.update(**changes, **FREE))
     if changed and changes["status"] != Status.QUEUED:
         _record("feedback.failed", request, error=changes["error"])
@@ -275,9 +280,7 @@ def release_dead_workers() -> int:
     """
     host, _, own = worker_name().rpartition(":")
     held = FeedbackRequest.objects.with_policy().filter(status=Status.RUNNING, worker__startswith=f"{host}:")
-    return sum(
-        _release(r) for r in held if (pid := r.worker.rpartition(":")[2]) == own or not _alive(int(pid))
-    )
+    return sum(_release(r) for r in held if (pid := r.worker.rpartition(":")[2]) == own or not _alive(int(pid)))
 
 
 def _alive(pid: int) -> bool:

@@ -209,6 +209,7 @@
     box.readOnly = draft.held = false;
     if (event.detail.xhr.status === 200 && event.detail.successful) draft.saved = sent;
     if (box.value !== draft.saved) schedule(PAUSE);
+    else say("Draft saved");
   });
 
   // A lost look is tried again until patience ends; a lost tap is told at once.
