@@ -7,20 +7,23 @@ same as colour. Narrow enough that letters stay readable on a phone.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import vl_convert
+from altair.utils import schemapi
 
 from analysis.estimators.values import Effect, MeansResult
 
 BLUE, ORANGE, INK, LINE = "#0072B2", "#D55E00", "#22302f", "#b9b4a8"
 LEVELS = ("#dcd8cf", "#7fb2d9", "#0b4f86")
 WIDTH, LABELS, ROW = 430, 168, 46  # pixels; a figure is as wide everywhere, its labels as they need
+Given = ParamSpec("Given")
 FONT = "DejaVu Sans, Verdana, sans-serif"
 
 
@@ -39,6 +42,20 @@ class Figure:
 
     caption: Caption
     svg: str
+
+
+def unchecked(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
+    """Altair checks every piece of a chart against a schema, which takes longer than all estimates.
+
+    Our charts are fixed; the tests draw every one of them, and vl-convert refuses a broken one.
+    """
+
+    @wraps(draw)
+    def drawn(*args: Given.args, **kwargs: Given.kwargs) -> Figure:
+        with schemapi.debug_mode(False):  # noqa: FBT003
+            return draw(*args, **kwargs)
+
+    return drawn
 
 
 def _figure(chart: Any, caption: Caption) -> Figure:
@@ -73,12 +90,10 @@ def to_svg(chart: alt.TopLevelMixin) -> str:
             labelLimit=LABELS,
             titlePadding=10,
         ),
-        legend=alt.LegendConfig(
-            labelFontSize=13, titleFontSize=13, labelColor=INK, titleColor=INK, orient="top"
-        ),
+        legend=alt.LegendConfig(labelFontSize=13, titleFontSize=13, labelColor=INK, titleColor=INK, orient="top"),
         view=alt.ViewConfig(stroke=None),
     )
-    return str(vl_convert.vegalite_to_svg(configured.to_dict(validate=False)))
+    return str(vl_convert.vegalite_to_svg(configured.to_dict()))
 
 
 def wrapped(label: str, width: int = 23) -> str:
@@ -139,6 +154,7 @@ def _domain(frame: pd.DataFrame, null: float) -> list[float]:
     return [float(low - margin), float(high + margin)]
 
 
+@unchecked
 def forest_figure(rows: Sequence[Row], *, axis: str, caption: Caption) -> Figure:
     return _figure(forest(rows, title=axis, room=extent(wrapped(row.label) for row in rows)), caption)
 
@@ -146,6 +162,7 @@ def forest_figure(rows: Sequence[Row], *, axis: str, caption: Caption) -> Figure
 # --- Primary estimation plot --------------------------------------------------------------
 
 
+@unchecked
 def estimation(
     people: pd.DataFrame, result: MeansResult, *, labels: dict[str, str], axis: str, caption: Caption
 ) -> Figure:
@@ -203,9 +220,7 @@ def _strips(dots: pd.DataFrame, means: pd.DataFrame, axis: str, room: int) -> al
     points = alt.Chart(dots).mark_circle(size=26, opacity=0.35).encode(x=x, y=y, color=colour)
     bars = alt.Chart(means).mark_rule(strokeWidth=3.5, color=INK).encode(x="low:Q", x2="high:Q", y=y)
     marks = alt.Chart(means).mark_point(shape="diamond", size=150, filled=True, color=INK, opacity=1)
-    return alt.layer(points, bars, marks.encode(x="estimate:Q", y=y)).properties(
-        width=WIDTH - room, height=170
-    )
+    return alt.layer(points, bars, marks.encode(x="estimate:Q", y=y)).properties(width=WIDTH - room, height=170)
 
 
 def _range(values: pd.Series) -> list[float]:
@@ -219,15 +234,14 @@ def _quoted(text: str) -> str:
 # --- Mechanisms ---------------------------------------------------------------------------
 
 
+@unchecked
 def mechanisms(shares: pd.DataFrame, *, caption: Caption) -> Figure:
     """Share of replies at each level. Columns: mechanism, arm, level, share."""
     order = ["none", "weak", "strong"]
     frame = shares.assign(
         label=shares["arm"].map(lambda name: wrapped(name, 18)), rank=shares["level"].map(order.index)
     )
-    panels = [
-        _mechanism(frame[frame["mechanism"] == name], name, order) for name in frame["mechanism"].unique()
-    ]
+    panels = [_mechanism(frame[frame["mechanism"] == name], name, order) for name in frame["mechanism"].unique()]
     return _figure(alt.vconcat(*panels, spacing=14), caption)
 
 
@@ -256,12 +270,9 @@ def _mechanism(frame: pd.DataFrame, name: str, order: list[str]) -> alt.Chart:
 # --- Survey outcomes ----------------------------------------------------------------------
 
 
-def two_forests(
-    above: Sequence[Row], below: Sequence[Row], *, axes: tuple[str, str], caption: Caption
-) -> Figure:
+@unchecked
+def two_forests(above: Sequence[Row], below: Sequence[Row], *, axes: tuple[str, str], caption: Caption) -> Figure:
     """Scales in points above, proportions in percentage points below; either may be empty."""
     room = extent(wrapped(row.label) for row in (*above, *below))
-    panels = [
-        forest(rows, title=axis, room=room) for rows, axis in zip((above, below), axes, strict=True) if rows
-    ]
+    panels = [forest(rows, title=axis, room=room) for rows, axis in zip((above, below), axes, strict=True) if rows]
     return _figure(alt.vconcat(*panels, spacing=26), caption)

@@ -50,7 +50,8 @@ def score_replies(
 
 
 def _score_batch(pks: Sequence[int], scorer: Scorer, release: str) -> None:
-    rows = list(Reply.objects.filter(pk__in=pks).values_list("pk", "post__text", "text"))
+    found = {row[0]: row for row in Reply.objects.filter(pk__in=pks).values_list("pk", "post__text", "text")}
+    rows = [found[pk] for pk in pks if pk in found]
     written = [(pk, Pair(post, text)) for pk, post, text in rows if text.strip()]
     scores = dict(zip((pk for pk, _ in written), scorer.score([pair for _, pair in written]), strict=True))
     ReplyScore.objects.bulk_create(

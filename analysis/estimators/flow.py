@@ -107,9 +107,7 @@ def check(flow: Flow) -> None:
     )
     _equal("randomised", flow.randomised, sum(arm.allocated for arm in flow.arms))
     for arm in flow.arms:
-        _equal(
-            f"arm {arm.arm}", arm.allocated, arm.completed + arm.in_progress + sum(x.n for x in arm.losses)
-        )
+        _equal(f"arm {arm.arm}", arm.allocated, arm.completed + arm.in_progress + sum(x.n for x in arm.losses))
         _equal(f"arm {arm.arm} analysed", arm.allocated, arm.analysed + arm.not_analysed)
         if not arm.all_replies <= arm.wrote <= arm.allocated:
             raise FlowError(f"arm {arm.arm}: more people wrote than were allocated")

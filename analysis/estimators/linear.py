@@ -16,6 +16,7 @@ from analysis.estimators.values import Arms, Effect, NotEstimableError
 
 Array = npt.NDArray[np.float64]
 LEVERAGE_LIMIT = 1 - 1e-8
+RANK_LIMIT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,7 @@ class Fit:
         estimate = float(vector @ self.coefficients)
         se = float(np.sqrt(max(0.0, vector @ self.covariance @ vector)))
         if not se > 1e-12:
-            raise NotEstimableError(
-                "Everybody has the same value, so there is no variation to judge a difference by."
-            )
+            raise NotEstimableError("Everybody has the same value, so there is no variation to judge a difference by.")
         half = float(stats.t.ppf((1 + level) / 2, self.df)) * se
         p = float(2 * stats.t.sf(abs(estimate / se), self.df))
         return Effect(estimate, estimate - half, estimate + half, se=se, p=p, df=self.df)
@@ -82,7 +81,7 @@ def _independent(columns: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame,
         centred = values - values.mean()
         alone = set(values.unique()) <= {0.0, 1.0} and min(values.sum(), (1 - values).sum()) < 2
         basis = np.column_stack([np.ones(len(values)), *kept.values(), centred])
-        if not np.isfinite(values).all() or alone or np.linalg.matrix_rank(basis) < basis.shape[1]:
+        if not np.isfinite(values).all() or alone or not _full_rank(basis):
             notes.append(f"Not adjusted for {name}: too little variation in these data.")
             continue
         kept[str(name)] = centred
@@ -96,8 +95,8 @@ def fit_hc2(y: pd.Series, design: pd.DataFrame) -> Fit:
         NotEstimableError: no degrees of freedom are left, or one participant decides a coefficient.
     """
     matrix = design.to_numpy(dtype=float)
-    df = len(y) - np.linalg.matrix_rank(matrix)
-    if df < 1 or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+    df = len(y) - matrix.shape[1]
+    if df < 1 or not _full_rank(matrix):
         raise NotEstimableError("Too few participants for the covariates of the plan.")
     leverage = np.einsum("ij,ij->i", matrix, matrix @ np.linalg.inv(matrix.T @ matrix))
     if leverage.max() > LEVERAGE_LIMIT:
@@ -110,14 +109,19 @@ def fit_clustered(y: pd.Series, design: pd.DataFrame, groups: pd.Series) -> Fit:
     codes = pd.Categorical(groups).codes
     clusters = int(codes.max()) + 1
     matrix = design.to_numpy(dtype=float)
-    if (
-        np.linalg.matrix_rank(matrix) < matrix.shape[1]
-        or clusters <= design.shape[1] - 1
-        or len(y) <= design.shape[1]
-    ):
+    if len(y) <= matrix.shape[1] or not _full_rank(matrix):
         raise NotEstimableError("Too few participants for a model with every post in it.")
     options = {"cov_type": "cluster", "cov_kwds": {"groups": codes}, "use_t": True}
     return _fit(y, design, options, float(clusters - 1))
+
+
+def _full_rank(matrix: Array) -> bool:
+    """By the eigenvalues of the scaled cross product, which is small where the matrix is tall."""
+    scale = np.sqrt(np.square(matrix).sum(axis=0))
+    if not (scale > 0).all():
+        return False
+    scaled = matrix / scale
+    return bool(np.linalg.eigvalsh(scaled.T @ scaled)[0] > RANK_LIMIT)
 
 
 def _fit(y: pd.Series, design: pd.DataFrame, options: dict[str, object], df: float) -> Fit:

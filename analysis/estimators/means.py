@@ -58,9 +58,7 @@ def arm_means(people: pd.DataFrame, fit: Fit, *, arms: Arms, level: float) -> tu
     return reference, other
 
 
-def _arm_mean(
-    people: pd.DataFrame, fit: Fit, *, arm: str, weights: dict[str, float], level: float
-) -> ArmMean:
+def _arm_mean(people: pd.DataFrame, fit: Fit, *, arm: str, weights: dict[str, float], level: float) -> ArmMean:
     values = people.loc[people["arm"] == arm, "y"].astype(float)
     return ArmMean(
         arm=arm,

@@ -45,9 +45,7 @@ def _require_cells(people: pd.DataFrame, arms: Arms, minimum: int) -> None:
 def _fit(people: pd.DataFrame, arms: Arms, covariates: Sequence[str]) -> tuple[Fit, tuple[str, ...]]:
     arm = (people["arm"] == arms[1]).astype(float)
     inside = people["inside"].astype(float)
-    design = pd.DataFrame(
-        {"one": 1.0, "arm": arm, "inside": inside, "arm:inside": arm * inside}, index=people.index
-    )
+    design = pd.DataFrame({"one": 1.0, "arm": arm, "inside": inside, "arm:inside": arm * inside}, index=people.index)
     adjust, notes = covariate_columns(people, covariates)
     try:
         return fit_hc2(people["y"], design.join(adjust)), notes
