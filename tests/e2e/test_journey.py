@@ -66,8 +66,8 @@ def test_an_empathic_reply_gets_praise_and_then_silence_until_it_changes(browser
     journey = somebody(browser, site, panel=True)
     page = journey.page
     page.locator("#id_text").fill(
-        "I am so sorry, this makes me really sad for you. It must be exhausting and frightening to carry that "
-        "alone for so long. How are you feeling right now, and what worries you most about tomorrow?"
+        "I'm so sorry, I feel really sad for you. That must feel like losing a part of yourself. "
+        "What has this been like for you?"
     )
     page.locator("#help button").first.click()
     expect(page.get_by_text("Looks awesome! Keep up the good work")).to_be_visible(timeout=60_000)
