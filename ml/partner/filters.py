@@ -23,6 +23,14 @@ PEOPLE = (
     "children baby friend friends boss manager teacher nan grandmother grandfather grandma grandpa flatmate roommate "
     "colleague supervisor doctor dog cat family neighbour landlord"
 )
+FEELINGS = """
+sad sadness hurt hurtful lonely loneliness alone afraid scared scary frightened frightening tired tiring exhausted
+exhausting overwhelmed overwhelming frustrated frustrating painful pain confused confusing disappointed disappointing
+hard difficult tough heavy unfair embarrassed embarrassing ashamed shame guilty guilt angry anger upset upsetting
+worried worry anxious nervous stressful draining heartbreaking devastating awful terrible dreadful lost missing
+hopeless helpless unseen unheard forgotten ignored jealous relieved relief proud numb empty torn stuck
+"""
+SHARED = 2  # content words that a generated sentence must have in common with the post
 OPENERS = re.compile(r"(?:it sounds|that sounds|i'm (?:so |really )?sorry|it must|that must|i feel for|what|how)", re.I)
 
 
@@ -45,9 +53,20 @@ def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str 
         return unsafe.reason
     if _repeats(move.text, reply):
         return "already_said"
-    if move.theme == "model" and (strange := _names_strangers(move.text, post)):
-        return strange
-    return None
+    return ungrounded(move.text, post) if move.theme == "model" else None
+
+
+def ungrounded(text: str, post: str) -> str | None:
+    """Why a generated sentence is not about this post: it must take up its words and invent nothing.
+
+    What is neither a word of the post nor the name of a feeling is taken for an invention.
+    """
+    mine = stems(text)
+    if _names_strangers(text, post):
+        return "names_someone_not_in_the_post"
+    if len(mine & stems(post)) < SHARED:
+        return "says_too_little_of_the_post"
+    return "invents_something" if mine - stems(post) - stems(FEELINGS) else None
 
 
 def _repeats(text: str, reply: str) -> bool:
@@ -56,11 +75,10 @@ def _repeats(text: str, reply: str) -> bool:
     return text.rstrip(".?!").lower() in reply.lower() or (len(mine) > 1 and len(mine & stems(reply)) > 0.6 * len(mine))
 
 
-def _names_strangers(text: str, post: str) -> str | None:
-    """A person or animal whom the post does not mention."""
+def _names_strangers(text: str, post: str) -> bool:
+    """Whether it speaks of a person or animal whom the post does not mention."""
     said = set(WORD.findall(post.lower()))
-    found = set(WORD.findall(text.lower())) & set(PEOPLE.split())
-    return "names_someone_not_in_the_post" if found - said else None
+    return bool(set(WORD.findall(text.lower())) & set(PEOPLE.split()) - said)
 
 
 def alike(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ from ml.partner.phrases import cold
 from ml.text import sentences
 from ml.types import Edit, Op
 
+AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence before
 SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
 GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)
@@ -67,11 +68,18 @@ def view(reply: str) -> View:
 
 
 def slots(seen: View, mechanism: str) -> list[Slot]:
-    """Where a move of this mechanism could go: a question ends a reply, the others open it."""
+    """Where a move of this mechanism could go: a question ends a reply, the others open it.
+
+    A cold sentence is replaced rather than left to stand beside what is added.
+    """
     if mechanism == "ex":
         return [Slot("insert", seen.ending())]
-    here = [Slot("insert", seen.opening())]
-    return here + [slot for slot in _replaceable(seen) if slot.kind]
+    opening = seen.opening()
+    cold_ones = _replaceable(seen)[:1]
+    if not cold_ones:
+        return [Slot("insert", opening)]
+    after = [Slot("insert", cold_ones[0].index + 1, kind=AFTER_WARMTH)] if mechanism == "ip" else []
+    return cold_ones + after
 
 
 def _replaceable(seen: View) -> list[Slot]:

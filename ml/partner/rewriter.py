@@ -12,7 +12,7 @@ from typing import Protocol
 from ml.partner import phrases
 from ml.partner.filters import alike, refusal
 from ml.partner.phrases import Move
-from ml.partner.placing import Slot, View, slots, view
+from ml.partner.placing import AFTER_WARMTH, Slot, View, slots, view
 from ml.releases import UnknownReleaseError
 from ml.safety import crisis
 from ml.types import MECHANISMS, Edit, Op, Outcome, Pair, Proposal, Refusal, Release, Rewriter, Score, Scorer
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 VERSION = "1"
 NAMES = ("partner", "phrasebook", "none")
-SHORTLIST = 3  # moves a mechanism that are scored
+SHORTLIST = 2  # moves a source and mechanism that are scored together
+WAVES = 3  # so many shortlists are tried before there is nothing to suggest
 LONGEST_POST = 1_200  # characters of the post that are read
 SMALL = 60  # characters at which an edit's size begins to count against it
 CLOSENESS = 6.0  # how much one step of closeness to the post outweighs a gain
@@ -43,6 +44,7 @@ class Option:
 
     move: Move
     edit: Edit
+    slot: Slot
 
     @property
     def value(self) -> float:
@@ -94,33 +96,34 @@ class Partner:
         before = self.scorer.score([Pair(post, seen.compose())])[0]
         if before.expected_total >= self.gate:
             return "nothing_needed", before, [], []
-        offered, refused = self._shortlist(post, reply, seed, exclude, before)
-        options = self._options(post, seen, offered, before.expected_total)
-        edits = self._choose(post, seen, options, before.expected_total, _room(seen, limit))
-        return ("suggestions" if edits else "no_suggestion"), before, edits, refused
+        offered, refused = self._offered(post, reply, seed, exclude, before)
+        total, room = before.expected_total, _room(seen, limit)
+        for wave in range(WAVES):
+            options = self._options(post, seen, _shortlist(offered, wave), total)
+            edits = self._choose(post, seen, options, total, room)
+            if edits:
+                return "suggestions", before, edits, refused
+        return "no_suggestion", before, [], refused
 
     def _parameters(self, seed: int) -> dict[str, str | float]:
         return {"seed": seed, "gate": self.gate, "min_gain": self.min_gain, "scorer": str(self.scorer.release)}
 
     # --- candidates ----------------------------------------------------------------------------
 
-    def _shortlist(
+    def _offered(
         self, post: str, reply: str, seed: int, exclude: Collection[str], before: Score
     ) -> tuple[list[Move], list[Refusal]]:
-        """The first few moves a source and mechanism that pass the filters, and the refusals."""
+        """The moves that pass the filters, of mechanisms that the reply lacks; and what was refused."""
+        lacking = {m for m, level in zip(MECHANISMS, before.levels, strict=True) if level < 2}
         kept: list[Move] = []
         refused: list[Refusal] = []
         for source in self.sources:
-            room = {m: SHORTLIST * (before.levels[i] < 2) for i, m in enumerate(MECHANISMS)}
             for move in source.moves(post, reply, seed=seed):
-                if room[move.mechanism] <= 0:
-                    continue
                 no = refusal(move, post=post, reply=reply, exclude=exclude)
                 if no:
                     refused.append(no)
-                else:
+                elif move.mechanism in lacking:
                     kept.append(move)
-                    room[move.mechanism] -= 1
         return kept, refused
 
     def _options(self, post: str, seen: View, moves: Sequence[Move], before: float) -> list[Option]:
@@ -129,8 +132,8 @@ class Partner:
         edits = [_edit(move, slot, before) for move, slot in drafts]
         after = self._totals(post, seen, [[edit] for edit in edits])
         options = [
-            Option(move, replace(edit, after=total))
-            for (move, _), edit, total in zip(drafts, edits, after, strict=True)
+            Option(move, replace(edit, after=total), slot)
+            for (move, slot), edit, total in zip(drafts, edits, after, strict=True)
             if total - before >= self.min_gain
         ]
         return sorted(options, key=lambda o: -o.value)
@@ -165,14 +168,24 @@ class Partner:
         return [after - total for after in self._totals(post, seen, drafts)]
 
 
+def _shortlist(moves: Sequence[Move], wave: int) -> list[Move]:
+    """The next few moves of each source and mechanism."""
+    groups: dict[tuple[bool, str], list[Move]] = {}
+    for move in moves:
+        groups.setdefault((move.theme == "model", move.mechanism), []).append(move)
+    start = wave * SHORTLIST
+    return [move for group in groups.values() for move in group[start : start + SHORTLIST]]
+
+
 def _room(seen: View, limit: int) -> int:
     """An empty box gets an opening and a question at most."""
     return max(0, min(limit, 3 if seen.sentences else 2))
 
 
 def _best_of_each(options: Sequence[Option]) -> list[Option]:
-    """The two most valuable of each mechanism, so that a batch stays small."""
-    return [o for m in MECHANISMS for o in [o for o in options if o.move.mechanism == m][:2]]
+    """The most valuable of each mechanism, so that a batch stays small."""
+    best = (next((o for o in options if o.move.mechanism == m), None) for m in MECHANISMS)
+    return [option for option in best if option is not None]
 
 
 def _worth(option: Option, added: float) -> float:
@@ -185,13 +198,27 @@ def _edit(move: Move, slot: Slot, before: float) -> Edit:
 
 
 def _fits(option: Option, chosen: Sequence[Option]) -> bool:
-    """Another mechanism, another sentence, another way of saying it."""
+    """Another mechanism, another place, another way of saying it; warmth before understanding."""
+    if option.slot.kind == AFTER_WARMTH and not any(_warms(c, option.edit.index - 1) for c in chosen):
+        return False
     return all(
         option.move.mechanism != other.move.mechanism
         and not alike(option.edit.new, other.edit.new)
-        and (option.edit.op == "insert" or other.edit.op == "insert" or option.edit.index != other.edit.index)
+        and not _collide(option, other)
         for other in chosen
     )
+
+
+def _collide(one: Option, other: Option) -> bool:
+    """Two replacements of a sentence, or understanding put before the warmth that replaces one."""
+    if one.edit.index != other.edit.index:
+        return False
+    both = one.edit.op == other.edit.op == "replace"
+    return both or any(_warms(a, b.edit.index) and b.move.mechanism == "ip" for a, b in ((one, other), (other, one)))
+
+
+def _warms(option: Option, index: int) -> bool:
+    return option.move.mechanism == "er" and option.edit.op == "replace" and option.edit.index == index
 
 
 class NoRewriter:

@@ -1,0 +1,107 @@
+"""`python -m ml.partner prepare|propose`: convert the language model once; rewrite the rows of a file."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ml import registry
+from ml.partner import smollm
+from ml.partner.rewriter import NAMES
+from ml.releases import UnknownReleaseError, WeightsError
+from ml.text import apply
+from ml.types import Proposal, Rewriter
+
+COLUMNS = ("seeker_post", "response_post")
+
+
+class DataError(ValueError):
+    """The file given is not one that can be read: says which file and why."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        options.run(options)
+    except (DataError, WeightsError, UnknownReleaseError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ml.partner", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    prepare = commands.add_parser("prepare", help="convert the packaged SmolLM2 for the workers; once")
+    prepare.add_argument("--cache", type=Path, help="folder for models (default: ATTUNE_MODEL_CACHE, var/models)")
+    prepare.set_defaults(run=_prepare)
+    propose = commands.add_parser("propose", help="suggest edits for each row of a CSV file")
+    propose.add_argument("--data", type=Path, required=True, help=f"CSV with columns {', '.join(COLUMNS)}")
+    propose.add_argument("--rewriter", choices=NAMES, required=True)
+    propose.add_argument("--seed", type=int, default=1)
+    propose.add_argument("--out", type=Path, required=True, help="JSON lines, one a row")
+    propose.add_argument("--scorer", default="reward", help="the release that ranks (default: reward)")
+    propose.add_argument("--gate", type=float, default=4.0)
+    propose.add_argument("--min-gain", type=float, default=0.15)
+    propose.set_defaults(run=_propose)
+    return parser
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    sys.stdout.write(f"SmolLM2 is ready in {smollm.prepare(options.cache)}\n")
+
+
+def _propose(options: argparse.Namespace) -> None:
+    rows = list(read(options.data))
+    rewriter = registry.rewriter(options.rewriter, scorer=options.scorer, gate=options.gate, min_gain=options.min_gain)
+    with options.out.open("w", encoding="utf-8") as out:
+        for index, (post, reply) in enumerate(tqdm(rows, desc="rewriting", unit="row")):
+            out.write(json.dumps(line(rewriter, post, reply, options.seed + index), ensure_ascii=False) + "\n")
+
+
+def line(rewriter: Rewriter, post: str, reply: str, seed: int) -> dict[str, Any]:
+    """What is written for one row."""
+    proposal = rewriter.propose(post, reply, seed=seed)
+    return {
+        "outcome": proposal.outcome,
+        "edits": [_edit(proposal, i) for i in range(len(proposal.edits))],
+        "rewritten": apply(reply, proposal.edits),
+        "refused": [asdict(refusal) for refusal in proposal.refused],
+        "seconds": round(proposal.seconds, 4),
+    }
+
+
+def _edit(proposal: Proposal, index: int) -> dict[str, Any]:
+    edit = proposal.edits[index]
+    return {"op": edit.op, "index": edit.index, "old": edit.old, "new": edit.new, "gain": round(edit.gain, 4)}
+
+
+def read(path: Path) -> Iterator[tuple[str, str]]:
+    """The pairs of a CSV file; DataError says what is wrong with it."""
+    csv.field_size_limit(2**27)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path}: no column {', '.join(missing)}")
+            for row in reader:
+                yield row[COLUMNS[0]] or "", row[COLUMNS[1]] or ""
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
