@@ -81,6 +81,28 @@ def newcomer(intervention: str) -> dict[str, Any]:
     return {"participant": person.pk, "session": client.cookies["sessionid"].value}
 
 
+def visit(participant: str) -> dict[str, Any]:
+    """What a web process does for one participant, and which model libraries it has loaded by then."""
+    from django.test import Client
+
+    from trial.models import Participant
+
+    person = Participant.objects.get(pk=int(participant))
+    reply = person.replies.get(position=1)
+    assert person.user is not None
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(person.user)
+    form = {"text": TEXT, "revision": 0, "position": 1, "window": "w", "key": "tap-of-the-visit"}
+    answers = [
+        client.get("/study/hailey/writing/"),
+        client.post(f"/feedback/replies/{reply.pk}/ask/", form, headers={"HX-Request": "true"}),
+        client.get("/study/hailey/writing/"),
+        client.get("/study/hailey/"),
+    ]
+    heavy = [name for name in ("torch", "transformers", "ctranslate2") if name in sys.modules]
+    return {"statuses": [answer.status_code for answer in answers], "heavy": heavy}
+
+
 def requests_of(participant: str) -> dict[str, Any]:
     from feedback.models import FeedbackRequest
 
@@ -101,7 +123,7 @@ def state(request: str) -> dict[str, Any]:
     }
 
 
-ACTS = {act.__name__: act for act in (prepare, ask, claim, accept, work_off, newcomer, requests_of, state)}
+ACTS = {act.__name__: act for act in (prepare, ask, claim, accept, work_off, newcomer, visit, requests_of, state)}
 
 
 def wait_for_go() -> None:
