@@ -123,7 +123,7 @@ def own_site() -> Iterator[tuple[str, Path]]:
             _wait(port, process)
             yield base, Path(folder)
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)
 
 

@@ -34,9 +34,7 @@ def replace(index: int, old: str, new: str = STRUGGLE) -> Edit:
 
 
 def suggesting(*edits: Edit) -> Proposal:
-    return Proposal(
-        outcome="suggestions", before=SCORE, edits=edits, seconds=0.01, parameters={"candidates": 4}
-    )
+    return Proposal(outcome="suggestions", before=SCORE, edits=edits, seconds=0.01, parameters={"candidates": 4})
 
 
 def one_of_each(reply: str, seed: int, exclude: Collection[str]) -> Proposal:
@@ -55,9 +53,7 @@ class Scripted:
     calls: list[tuple[str, str, int, set[str]]] = field(default_factory=list)
     release: Release = RELEASE
 
-    def propose(
-        self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3
-    ) -> Proposal:
+    def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
         self.calls.append((post, reply, seed, set(exclude)))
         return self.answer(reply, seed, exclude)
 

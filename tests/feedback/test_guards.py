@@ -51,18 +51,14 @@ def test_the_writer_is_served(alice: Participant, reply: Reply, urls: dict[str, 
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_another_participant_finds_nothing(
-    hailey: Study, reply: Reply, urls: dict[str, str], name: str
-) -> None:
+def test_another_participant_finds_nothing(hailey: Study, reply: Reply, urls: dict[str, str], name: str) -> None:
     other = builders.participant(hailey, intervention="feedback")
     assert call(client_of(other), name, urls[name], reply) == 404
     assert nothing_changed(reply)
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_a_control_participant_finds_nothing(
-    bob: Participant, reply: Reply, urls: dict[str, str], name: str
-) -> None:
+def test_a_control_participant_finds_nothing(bob: Participant, reply: Reply, urls: dict[str, str], name: str) -> None:
     assert call(client_of(bob), name, urls[name], reply) == 404
     assert nothing_changed(reply)
 
@@ -93,9 +89,7 @@ def test_nobody_logged_in_is_sent_to_the_door(reply: Reply, urls: dict[str, str]
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_the_wrong_method_is_refused(
-    alice: Participant, reply: Reply, urls: dict[str, str], name: str
-) -> None:
+def test_the_wrong_method_is_refused(alice: Participant, reply: Reply, urls: dict[str, str], name: str) -> None:
     client = client_of(alice)
     wrong = client.post(urls[name]) if name == "look" else client.get(urls[name])
     assert wrong.status_code == 405
@@ -103,9 +97,7 @@ def test_the_wrong_method_is_refused(
 
 
 @pytest.mark.parametrize("name", POSTS)
-@pytest.mark.parametrize(
-    "broken", [{"text": None}, {"revision": None}, {"revision": "-1"}, {"revision": "٣"}]
-)
+@pytest.mark.parametrize("broken", [{"text": None}, {"revision": None}, {"revision": "-1"}, {"revision": "٣"}])
 def test_a_broken_form_is_refused(
     alice: Participant, reply: Reply, urls: dict[str, str], name: str, broken: dict[str, str | None]
 ) -> None:
@@ -127,9 +119,7 @@ def test_an_invalid_key_is_refused(alice: Participant, reply: Reply, urls: dict[
 
 
 @pytest.mark.parametrize("name", POSTS)
-def test_a_form_without_its_token_is_refused(
-    alice: Participant, reply: Reply, urls: dict[str, str], name: str
-) -> None:
+def test_a_form_without_its_token_is_refused(alice: Participant, reply: Reply, urls: dict[str, str], name: str) -> None:
     client = Client(enforce_csrf_checks=True)
     assert alice.user is not None
     client.force_login(alice.user)
@@ -148,9 +138,7 @@ def test_unknown_numbers_are_not_found(alice: Participant, reply: Reply) -> None
 
 
 @pytest.mark.parametrize("name", POSTS)
-def test_a_sent_reply_is_left_as_it_was_sent(
-    alice: Participant, reply: Reply, urls: dict[str, str], name: str
-) -> None:
+def test_a_sent_reply_is_left_as_it_was_sent(alice: Participant, reply: Reply, urls: dict[str, str], name: str) -> None:
     replies.submit(reply=reply, text=DRAFT)
     response = client_of(alice).post(urls[name], form(reply, "Too late."), follow=True)
     assert response.status_code == 200

@@ -114,9 +114,7 @@ def test_a_tap_without_javascript_leads_back_to_the_writing_page(browser: Client
     assert DRAFT.replace("'", "&#x27;") in response.content.decode()
 
 
-def test_without_javascript_the_answer_is_there_after_the_draft_was_saved_again(
-    browser: Client, reply: Reply
-) -> None:
+def test_without_javascript_the_answer_is_there_after_the_draft_was_saved_again(browser: Client, reply: Reply) -> None:
     asked(reply)
     work.work_queue()
     url = reverse("feedback:save", args=[reply.pk])

@@ -25,9 +25,7 @@ HELLO, HEAR = "Hello.", "I hear you. That is a lot."
         ("One. Two.", [replace(1, "Two.", HEAR)], insert(1, "Why?"), f"One. Why? {HEAR}"),
     ],
 )
-def test_an_edit_lands_beside_what_was_taken(
-    asked: str, taken: list[Edit], edit: Edit, expected: str
-) -> None:
+def test_an_edit_lands_beside_what_was_taken(asked: str, taken: list[Edit], edit: Edit, expected: str) -> None:
     assert place(asked, taken, edit, apply(asked, taken), before=taken) == expected
 
 
@@ -35,9 +33,7 @@ def test_an_edit_of_a_sentence_that_was_rewritten_by_hand_has_no_place() -> None
     assert place("Bad.", [], replace(0, "Bad."), "All new words here.") is None
 
 
-SENTENCES = st.lists(
-    st.sampled_from(["One.", "Two!", "Three?", "Four four."]), min_size=1, max_size=4, unique=True
-)
+SENTENCES = st.lists(st.sampled_from(["One.", "Two!", "Three?", "Four four."]), min_size=1, max_size=4, unique=True)
 
 
 @given(SENTENCES, st.data())

@@ -75,9 +75,7 @@ def test_asking_on_newer_text_gives_up_the_request_on_the_older(reply: Reply) ->
     assert new.status == "queued"
 
 
-def test_reloading_asks_for_other_sentences_and_ignores_those_not_taken(
-    reply: Reply, rewriter: Scripted
-) -> None:
+def test_reloading_asks_for_other_sentences_and_ignores_those_not_taken(reply: Reply, rewriter: Scripted) -> None:
     first = answered(reply)
     second = answered(reply)
     assert rewriter.calls[-1][3] == {SORRY, STRUGGLE}
@@ -221,9 +219,7 @@ def test_a_suggestion_of_an_earlier_answer_can_no_longer_be_taken(reply: Reply) 
     assert reply.text == DRAFT
 
 
-def test_taking_a_suggestion_that_makes_the_reply_too_long_keeps_it_pending(
-    reply: Reply, rewriter: Scripted
-) -> None:
+def test_taking_a_suggestion_that_makes_the_reply_too_long_keeps_it_pending(reply: Reply, rewriter: Scripted) -> None:
     limit = reply.participant.protocol.writing.max_length
     text = "x" * limit
     rewriter.answer = lambda *_: suggesting(insert(1))
@@ -251,9 +247,7 @@ def test_taking_from_a_window_that_is_behind_changes_nothing(reply: Reply) -> No
 
 def test_sending_the_reply_notes_what_was_used_of_each_suggestion(reply: Reply, rewriter: Scripted) -> None:
     reworded, unused = "It sounds like a hard week for you.", "What helped last time?"
-    rewriter.answer = lambda *_: suggesting(
-        replace(0, "Don't worry!"), insert(1, reworded), insert(2, unused)
-    )
+    rewriter.answer = lambda *_: suggesting(replace(0, "Don't worry!"), insert(1, reworded), insert(2, unused))
     request = answered(reply)
     text = requests.accept(suggestion=suggestion_of(request, "replace"), text=DRAFT).text
     replies.submit(reply=reply, text=f"{text} Sounds like a very hard week.")

@@ -33,9 +33,7 @@ def claimed(reply: Reply, worker: str = "one:1") -> FeedbackRequest:
 
 def test_an_answer_is_stored_with_all_that_produced_it(reply: Reply, rewriter: Scripted) -> None:
     refused = (Refusal("You should see a doctor.", "advice"),)
-    rewriter.answer = lambda *_: Proposal(
-        "suggestions", SCORE, (insert(2),), refused, 0.02, {"candidates": 8}
-    )
+    rewriter.answer = lambda *_: Proposal("suggestions", SCORE, (insert(2),), refused, 0.02, {"candidates": 8})
     request = answered(reply)
     assert (request.status, request.outcome, request.attempts) == ("done", "suggestions", 1)
     assert request.release.startswith("scripted@1+")
@@ -235,9 +233,7 @@ def test_a_starting_worker_takes_up_what_a_dead_one_of_this_machine_held(reply: 
     assert request.status == "queued"
 
 
-def test_a_starting_worker_leaves_the_living_and_other_machines_alone(
-    alice: Participant, reply: Reply
-) -> None:
+def test_a_starting_worker_leaves_the_living_and_other_machines_alone(alice: Participant, reply: Reply) -> None:
     claimed(reply, worker=f"{socket.gethostname()}:{os.getppid()}")
     claimed(alice.replies.get(position=2), worker="another-machine:1")
     assert work.release_dead_workers() == 0
