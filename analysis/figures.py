@@ -122,7 +122,7 @@ def _labels(frame: pd.DataFrame, room: int) -> alt.Y:
 # --- Forest -------------------------------------------------------------------------------
 
 
-def forest(rows: Sequence[Row], *, title: str, room: int, null: float = 0.0) -> alt.LayerChart:
+def forest(rows: Sequence[Row], *, title: str, room: int, null: float = 0.0) -> Any:
     """Estimates and intervals on one axis, with a line at no difference; `room` is for the labels."""
     frame = pd.DataFrame(
         {
@@ -198,7 +198,7 @@ def _means(result: MeansResult, labels: dict[str, str]) -> pd.DataFrame:
     )
 
 
-def _strips(dots: pd.DataFrame, means: pd.DataFrame, axis: str, room: int) -> alt.LayerChart:
+def _strips(dots: pd.DataFrame, means: pd.DataFrame, axis: str, room: int) -> Any:
     names = list(means["label"])
     colour = alt.Color("label:N", scale=alt.Scale(domain=names, range=[ORANGE, BLUE]), legend=None)
     texts = " : ".join(f"datum.value == {n} ? split({_quoted(name)}, '|')" for n, name in enumerate(names))

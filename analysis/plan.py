@@ -138,9 +138,7 @@ class Plan(Strict):
         return next(a for a in self.analyses if a.role == "primary")
 
     def canonical_json(self) -> str:
-        return json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def sha256(self) -> str:
@@ -158,9 +156,7 @@ def read_plan(document: dict[str, Any]) -> Plan:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise PlanError(
-            f"sap.yaml: {place}: {first['msg']}" if place else f"sap.yaml: {first['msg']}"
-        ) from error
+        raise PlanError(f"sap.yaml: {place}: {first['msg']}" if place else f"sap.yaml: {first['msg']}") from error
 
 
 def check_against(plan: Plan, protocol: Protocol) -> None:
@@ -180,8 +176,8 @@ def check_against(plan: Plan, protocol: Protocol) -> None:
 
 def variables(protocol: Protocol) -> frozenset[str]:
     """Items and scales of the surveys before and after, as `survey.code`."""
-    return frozenset(
-        f"{key}.{part.code}"
-        for key, survey in protocol.surveys.items()
-        for part in (*survey.items, *survey.scales)
-    )
+    found: set[str] = set()
+    for key, survey in protocol.surveys.items():
+        found |= {f"{key}.{item.code}" for item in survey.items}
+        found |= {f"{key}.{scale.code}" for scale in survey.scales}
+    return frozenset(found)

@@ -17,6 +17,7 @@ from analysis.dataset import Dataset
 from analysis.document import Document
 from analysis.errors import SnapshotError
 from analysis.models import Analysis, Snapshot
+from analysis.snapshot import Manifest, read_manifest
 from analysis.stamp import code_version
 from trial.models import Study
 from trial.services import audit
@@ -62,9 +63,7 @@ def analyse_folder(folder: Path, out: Path) -> Written:
     return Written(document, out, tuple(report.write(document, draft, out)))
 
 
-def analyse(
-    *, snapshot: Snapshot, actor: User | None = None, out: Path | None = None
-) -> tuple[Analysis, Written]:
+def analyse(*, snapshot: Snapshot, actor: User | None = None, out: Path | None = None) -> tuple[Analysis, Written]:
     """Run the plan on a snapshot, keep the report and record that it was made."""
     folder = Path("reports") / snapshot.study.slug / f"{snapshot}-{timezone.now():%Y%m%dT%H%M%S%f}"
     written = analyse_folder(snapshot.path, Path(settings.STATE_DIR) / folder)
@@ -94,12 +93,12 @@ def analyse(
 
 
 def _stamp_of(snapshot: Snapshot) -> Stamp:
-    return _stamp_from(dataset.read_manifest(snapshot.path))
+    return _stamp_from(read_manifest(snapshot.path))
 
 
 def _stamp(data: Dataset) -> Stamp:
     return _stamp_from(data.manifest)
 
 
-def _stamp_from(manifest: dataset.Manifest) -> Stamp:
+def _stamp_from(manifest: Manifest) -> Stamp:
     return Stamp(manifest.sha256, manifest.plan_sha256, code_version(), ", ".join(manifest.releases))

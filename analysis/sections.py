@@ -17,9 +17,7 @@ from analysis.words import Voice
 
 HELD_BACK = "How feedback was used would tell the arms apart, so it is held back until the study is locked."
 NO_REPLY = "No reply has been submitted yet."
-LEVELS = (
-    "How many of the replies show each mechanism weakly or strongly. A description of replies, not a test."
-)
+LEVELS = "How many of the replies show each mechanism weakly or strongly. A description of replies, not a test."
 USE = "What was asked for, offered and taken. People chose to ask, so this does not show what feedback does."
 CAPTIONS = {
     caption.name: caption
@@ -83,10 +81,7 @@ class Draft:
 
 def sections(draft: Draft, found: Sequence[Finding]) -> list[Section]:
     replies = [f for f in found if f.analysis.outcome in REPLY_OUTCOMES]
-    by_role = {
-        role: [f for f in replies if f.analysis.role == role]
-        for role in ("primary", "subgroup", "sensitivity")
-    }
+    by_role = {role: [f for f in replies if f.analysis.role == role] for role in ("primary", "subgroup", "sensitivity")}
     other = [f for f in replies if f.analysis.role in ("secondary", "exploratory")]
     surveys = [f for f in found if f not in replies and f.analysis.method != "one_proportion"]
     asked = [f for f in found if f.analysis.method == "one_proportion"]
@@ -127,9 +122,7 @@ def say(draft: Draft, finding: Finding) -> str:
     if finding.result is None:
         return ""
     unit = unit_of(draft.data, finding.analysis).removeprefix("points ")
-    text = words.sentence(
-        finding.result, finding.analysis, draft.voice, unit=unit, subgroup=draft.data.plan.subgroup
-    )
+    text = words.sentence(finding.result, finding.analysis, draft.voice, unit=unit, subgroup=draft.data.plan.subgroup)
     return text[:1].upper() + text[1:]
 
 
@@ -160,9 +153,7 @@ def _primary(draft: Draft, finding: Finding) -> Part:
     return _part(
         draft,
         finding,
-        draft.draw(
-            figures.estimation(people, finding.result, labels=labels, axis=axis, caption=CAPTIONS["primary"])
-        ),
+        draft.draw(figures.estimation(people, finding.result, labels=labels, axis=axis, caption=CAPTIONS["primary"])),
     )
 
 
@@ -178,9 +169,7 @@ def _subgroup(draft: Draft, finding: Finding) -> Part:
     return _part(
         draft,
         finding,
-        draft.draw(
-            figures.forest_figure(rows, axis=f"{draft.contrast}, points", caption=CAPTIONS["subgroup"])
-        ),
+        draft.draw(figures.forest_figure(rows, axis=f"{draft.contrast}, points", caption=CAPTIONS["subgroup"])),
     )
 
 
@@ -189,8 +178,8 @@ def _mechanisms(draft: Draft) -> Part:
     if shares.empty or not shares["n"].sum():
         return Part("levels", "Levels of the replies", "description", problem=NO_REPLY)
     source = Source("levels", "description", "replies", "levels", "share", "count")
-    for row in shares.itertuples():
-        draft.numbers.append(source.number(f"{row.arm}:{row.mechanism}", row.level, row.share, n=row.n))
+    for arm, mechanism, level, share, n in shares[["arm", "mechanism", "level", "share", "n"]].to_numpy():
+        draft.numbers.append(source.number(f"{arm}:{mechanism}", level, share, n=int(n)))
     drawing = draft.draw(figures.mechanisms(shares, caption=CAPTIONS["mechanisms"]))
     return Part(
         "levels",
@@ -205,9 +194,7 @@ def _mechanisms(draft: Draft) -> Part:
 def _survey_overview(draft: Draft, found: Sequence[Finding]) -> list[Part]:
     scales = [Row(f.analysis.title, f.result.difference) for f in found if isinstance(f.result, MeansResult)]
     shares = [
-        Row(f.analysis.title, f.result.difference, scale=100)
-        for f in found
-        if isinstance(f.result, ProportionsResult)
+        Row(f.analysis.title, f.result.difference, scale=100) for f in found if isinstance(f.result, ProportionsResult)
     ]
     if not scales and not shares:
         return []
@@ -258,9 +245,7 @@ def _plan(draft: Draft, found: Sequence[Finding]) -> Part:
         for f in found
     )
     estimand = plan.primary.estimand
-    attributes = tuple(
-        (name.replace("_", " ").capitalize(), text) for name, text in estimand.model_dump().items()
-    )
+    attributes = tuple((name.replace("_", " ").capitalize(), text) for name, text in estimand.model_dump().items())
     return Part(
         "plan",
         f"{plan.title}, version {plan.version}",
@@ -269,7 +254,5 @@ def _plan(draft: Draft, found: Sequence[Finding]) -> Part:
             Table("Estimand of the primary analysis", ("Attribute", "Definition"), attributes),
             Table("Analyses", ("Analysis", "Role", "Population", "Method", "Summary"), rows),
         ),
-        notes=(
-            "The plan is part of the protocol and was frozen with it. Nothing outside the plan is reported.",
-        ),
+        notes=("The plan is part of the protocol and was frozen with it. Nothing outside the plan is reported.",),
     )

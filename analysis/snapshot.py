@@ -161,9 +161,7 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _store(
-    study: Study, manifest: Manifest, contents: dict[str, bytes], actor: User | None
-) -> tuple[Snapshot, bool]:
+def _store(study: Study, manifest: Manifest, contents: dict[str, bytes], actor: User | None) -> tuple[Snapshot, bool]:
     existing = Snapshot.objects.filter(sha256=manifest.sha256).first()
     if existing is not None and (existing.path / MANIFEST).exists():
         return existing, False
@@ -178,15 +176,13 @@ def _store(
                 "blinded": manifest.blinded,
                 "scramble": manifest.scramble,
                 "simulated": manifest.who == "simulated",
-                "participants": manifest.files["participants.parquet"].rows,
-                "replies": manifest.files["replies.parquet"].rows,
+                "participants": manifest.files["participants.parquet"].rows or 0,
+                "replies": manifest.files["replies.parquet"].rows or 0,
                 "created_by": actor,
             },
         )
         data = {"participants": snapshot.participants, "blinded": snapshot.blinded, "who": manifest.who}
-        audit.record(
-            "snapshot.taken", actor=actor, label="system", study=study, ref=manifest.sha256[:12], data=data
-        )
+        audit.record("snapshot.taken", actor=actor, label="system", study=study, ref=manifest.sha256[:12], data=data)
     return snapshot, created
 
 

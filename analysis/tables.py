@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -78,9 +79,7 @@ def _ratio(title: str, result: RatioResult, voice: Voice) -> Table:
     reference, other = result.arms
     n = str(reference.n + other.n)
     name = f"Ratio, {voice.label(other.arm)} to {voice.label(reference.arm)}"
-    rows = [
-        (f"{name} (delta method)", number(result.ratio.estimate), interval(result.ratio), _p(result.ratio), n)
-    ]
+    rows = [(f"{name} (delta method)", number(result.ratio.estimate), interval(result.ratio), _p(result.ratio), n)]
     if result.fieller is not None:
         rows.append((f"{name} (Fieller)", number(result.fieller.estimate), interval(result.fieller), "", n))
     else:
@@ -154,7 +153,7 @@ def level_shares(data: Dataset) -> pd.DataFrame:
 def levels(shares: pd.DataFrame) -> Table:
     rows = []
     for (mechanism, arm), part in shares.groupby(["mechanism", "arm"], sort=False):
-        cells = [f"{percent(row.share)} ({row.n})" for row in part.itertuples()]
+        cells = [f"{percent(share)} ({n})" for share, n in zip(part["share"], part["n"], strict=True)]
         rows.append((f"{mechanism}, {arm}", *cells))
     return Table("Share of replies at each level (count)", ("", "None", "Weak", "Strong"), tuple(rows))
 
@@ -203,7 +202,7 @@ def exposure(data: Dataset, voice: Voice) -> Table | None:
         return None
     people = data.people[["participant", "arm"]].merge(data.exposure, on="participant")
     parts = [people[people["arm"] == arm] for arm in data.arms]
-    lines = (
+    lines: tuple[tuple[str, Callable[[pd.DataFrame], str]], ...] = (
         ("Participants who asked at least once", lambda p: f"{int((p['requests'] > 0).sum())} of {len(p)}"),
         ("Requests", lambda p: str(int(p["requests"].sum()))),
         ("Requests answered", lambda p: str(int(p["answered"].sum()))),

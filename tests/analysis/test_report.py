@@ -12,7 +12,7 @@ import pytest
 
 from analysis import dataset, runs
 from analysis.runs import Written
-from analysis.snapshot import Scope, take_snapshot
+from analysis.snapshot import Scope, read_manifest, take_snapshot
 from tests.analysis.people import Plant, WordScorer, grow
 from trial.models import Reply, Study, SurveyResponse
 from trial.services import studies
@@ -96,7 +96,7 @@ def test_csv_json_and_page_tell_the_same_numbers(hailey: Study, tmp_path: Path) 
     assert (
         {r["snapshot"] for r in table}
         == {stored["stamp"]["snapshot"]}
-        == {dataset.read_manifest(snapshot_folder(hailey)).sha256}
+        == {read_manifest(snapshot_folder(hailey)).sha256}
     )
     assert all(r["plan"] and r["code"] and r["releases"] for r in table)
     estimate = value(tmp_path, "primary", "difference", "estimate")
