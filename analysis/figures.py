@@ -145,7 +145,12 @@ def forest(rows: Sequence[Row], *, title: str, room: int, null: float = 0.0) -> 
         x=alt.X("estimate:Q", scale=scale), size=size
     )
     zero = alt.Chart(pd.DataFrame({"x": [null]})).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")
-    return alt.layer(zero, line, dot).properties(width=WIDTH - room, height=ROW * len(frame))
+    return alt.layer(zero, line, dot).properties(width=WIDTH - room, height=_row(frame) * len(frame))
+
+
+def _row(frame: pd.DataFrame) -> int:
+    """Height of a row: enough for the label with the most lines."""
+    return max(ROW, 17 * (1 + int(frame["label"].str.count(r"\|").max())) + 8)
 
 
 def _domain(frame: pd.DataFrame, null: float) -> list[float]:
