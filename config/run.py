@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+Process = subprocess.Popen[bytes]
 ROOT = Path(__file__).resolve().parent.parent
 PORT = os.environ.get("PORT", "8000")
 PREPARE = (
@@ -36,9 +38,9 @@ def main() -> int:
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True)
     open_study(env)
     subprocess.run([sys.executable, "-m", "ml.partner", "prepare"], cwd=ROOT, env=env, check=True)
-    processes = [_start(command, env) for command in (web(), worker())]
+    site, helper = _start(web(), env), _start(worker(), env)
     print(_where(), flush=True)
-    return _wait(processes)
+    return _keep(site, helper, env)
 
 
 def web() -> list[str]:
@@ -50,7 +52,7 @@ def web() -> list[str]:
 
 def worker() -> list[str]:
     return [
-        *(sys.executable, "-m", "celery", "-A", "config", "worker", "--beat", "--pool", "solo"),
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--beat", "--pool", "solo"),
         *("--queues", "feedback,default", "--loglevel", "warning", "--without-gossip", "--without-mingle"),
     ]
 
@@ -80,7 +82,7 @@ def _port_is_free() -> bool:
     return True
 
 
-def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(command: list[str], env: dict[str, str]) -> Process:
     return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
 
 
@@ -99,26 +101,41 @@ def _where() -> str:
     )
 
 
-def _wait(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Until Ctrl-C, a TERM, or the end of either process; then stop both."""
+def _keep(site: Process, helper: Process, env: dict[str, str]) -> int:
+    """Until Ctrl-C, a TERM or the end of the site; a worker that dies is started again."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = 0
     try:
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.5)
+        while site.poll() is None:
+            if helper.poll() is not None:
+                print("The worker has ended; starting another.", file=sys.stderr)
+                _kill_group(helper)
+                helper = _start(worker(), env)
+            time.sleep(1)
         code = 1
-        print("A process has ended; stopping.", file=sys.stderr)
+        print("The site has ended; stopping.", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nStopping.")
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-    for process in processes:
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+    for process in (site, helper):
+        _stop(process)
     return code
+
+
+def _stop(process: Process) -> None:
+    """Ask the whole process group to end, and make it after ten seconds."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+
+
+def _kill_group(process: Process) -> None:
+    """End what a dead process left behind, such as the worker's beat."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -208,6 +208,7 @@ CONTENT_SECURITY_POLICY = {
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -222,7 +223,7 @@ WHITENOISE_USE_FINDERS = DEMO
 # --- Celery -------------------------------------------------------------------------------
 # The broker only wakes workers; the rows in the database are the queue (docs/feedback.md).
 
-CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", "filesystem://localhost")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -242,7 +243,11 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "polling_interval": 0.05,
     }
 CELERY_BEAT_SCHEDULE = {
-    "sweep-feedback": {"task": "feedback.tasks.sweep_feedback", "schedule": 10.0},
+    "sweep-feedback": {
+        "task": "feedback.tasks.sweep_feedback",
+        "schedule": 10.0,
+        "options": {"expires": 10},  # so that they do not pile up while no worker runs
+    },
     "time-out-participants": {"task": "trial.tasks.time_out_participants", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
