@@ -57,6 +57,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folds", type=int, default=0, help="cross-validate over seekers first")
     parser.add_argument("--seed", type=int, help="instead of the recipe's own")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's own")
+    parser.add_argument("--stop", type=int, help="release the running average after so many epochs")
     parser.add_argument("--limit", type=int, help="read only so many pairs: for a trial run")
 
 
@@ -72,7 +73,7 @@ def train(options: argparse.Namespace) -> None:
     runtime.use_threads(options.threads)
     state = options.state or Path("var/epitome") / options.release
     state.mkdir(parents=True, exist_ok=True)
-    run = Run(options.release, recipe, state, runtime.device(options.device))
+    run = Run(options.release, recipe, state, runtime.device(options.device), options.stop)
     examples = read_examples(options.data)[: options.limit]
     found = cross_validate(run, examples, options.folds) if options.folds else []
     out = options.out or folder(f"epitome-{options.release}")

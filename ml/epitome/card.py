@@ -35,6 +35,7 @@ def render(info: Mapping[str, Any]) -> str:
         sha_short=info["sha256"][:12],
         **{key: info["config"][key] for key in ("rank", "seeker_tokens", "response_tokens")},
         seed=info["recipe"]["seed"],
+        stopped=_stop(info),
         **info["trained_on"],
         start=info["recipe"]["share"][0],
         stop=info["recipe"]["share"][1],
@@ -43,6 +44,11 @@ def render(info: Mapping[str, Any]) -> str:
         paper=", ".join(f"{name.upper()} {a} / {f}" for name, (a, f) in PAPER.items()),
         folds=FOLDS.format(rows=_fold_rows(info["folds"])) if info["folds"] else "",
     )
+
+
+def _stop(info: Mapping[str, Any]) -> str:
+    done = info["epochs_done"]
+    return f" --stop {done}" if done < info["recipe"]["epochs"] else ""
 
 
 def _row(title: str, one: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ class Run:
     recipe: Recipe
     directory: Path
     device: torch.device
+    stop: int | None = None
 
     def allowed(self, examples: Sequence[Example]) -> list[Example]:
         start, stop = self.recipe.share
@@ -122,12 +123,14 @@ def _rationale_f1(examples: Sequence[Example], raw: Raw, mechanism: int, thresho
 def train_release(run: Run, examples: Sequence[Example], out: Path, found: Sequence[Figures]) -> dict[str, Any]:
     """Train on the recipe's share of the seekers; write weights, `release.json` and the card to `out`."""
     seen, unseen = run.allowed(examples), run.unseen(examples)
-    model = Trainer(seen, run.recipe, run.device).run(run.directory / "release.checkpoint", label=run.name)
+    trainer = Trainer(seen, run.recipe, run.device)
+    model = trainer.run(run.directory / "release.checkpoint", label=run.name, stop=run.stop)
     sha256 = save(model, out / WEIGHTS_FILE)
     held_back = [one for one in unseen if position(one.seeker_id) >= HELD_BACK]
     tested = [one for one in unseen if position(one.seeker_id) < HELD_BACK]
     temperatures, thresholds = calibrate(model, held_back)
     info = _release(run, model.config, sha256) | {
+        "epochs_done": trainer.epoch,
         "temperatures": temperatures,
         "rationale_thresholds": thresholds,
         "trained_on": {"pairs": len(seen), "seekers": len({one.seeker_id for one in seen})},

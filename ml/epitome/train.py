@@ -126,10 +126,11 @@ class Trainer:
         warm = max(1, int(self.recipe.warm_up * self.steps))
         return step / warm if step < warm else max(0.0, (self.steps - step) / (self.steps - warm))
 
-    def run(self, checkpoint: Path | None = None, label: str = "train") -> Epitome:
+    def run(self, checkpoint: Path | None = None, label: str = "train", stop: int | None = None) -> Epitome:
+        """Train to the end of the recipe, or to the end of epoch `stop`; returns the averaged model."""
         if checkpoint and checkpoint.exists():
             self.restore(checkpoint)
-        while self.epoch < self.recipe.epochs:
+        while self.epoch < min(self.recipe.epochs, stop or self.recipe.epochs):
             self.one_epoch(f"{label} epoch {self.epoch + 1}/{self.recipe.epochs}")
             if checkpoint:
                 self.save(checkpoint)
