@@ -51,6 +51,9 @@ def _traces(bot: Bot, person: Participant) -> Iterator[str]:
     requests = FeedbackRequest.objects.filter(reply__participant=person)
     if requests.open().exists():
         yield "left a request for feedback open"
+    broken = requests.filter(status__in=("failed", "expired")).values_list("error", flat=True)
+    if broken:
+        yield f"got no answer to {len(broken)} requests for feedback: {', '.join(sorted(set(broken)))}"
     if bot.has(Trait.ERASES):
         return
     flags = FeedbackFlag.objects.filter(request__in=requests).count()

@@ -17,6 +17,8 @@ from feedback.services import work
 
 PATIENCE = 90.0
 FOR_A_WORKER = 1.0
+RELOADS = 0.25
+EDITS = 0.2
 OPEN_STATES = ("loading",)
 ANSWERED = ("suggestions", "awesome", "screened", "failed", "taken", "gone")
 FIELDS = ("position", "revision", "text", "key")
@@ -48,9 +50,16 @@ class HelpBox:
         self._wait()
         if Trait.FLAGS in self.character.traits and not self.flagged:
             self._flag()
+        if self._state() == "suggestions" and self.chance.random() < RELOADS:
+            self._tap(self._text())
+            self._wait()
         while self._state() == "suggestions" and self.chance.random() < self.character.accepts:
             self._take()
-        return self._text()
+        return self._by_hand(self._text())
+
+    def _by_hand(self, text: str) -> str:
+        """Now and then the text is changed once more before it is sent."""
+        return f"{text} {words.AFTERTHOUGHT}" if self.chance.random() < EDITS else text
 
     def _tap(self, text: str) -> None:
         self.browser.step = "asking for help"
@@ -87,7 +96,7 @@ class HelpBox:
         look = self._look_of(self.browser.page.root)
         if look is None:
             raise self.browser.unexpected("the waiting box does not look for its answer")
-        self.setting.others_pages.append(urlsplit(look).path)
+        self.setting.private_pages[self.browser.bot] = urlsplit(look).path
         until = time.monotonic() + PATIENCE
         while look is not None:
             self._let_somebody_work(look)

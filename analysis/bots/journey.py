@@ -117,7 +117,7 @@ class Bot:
     def screening(self) -> None:
         self.at_step("screening")
         rules = self.setting.protocol.eligibility.rules
-        known = {rule.item: _meeting(rule) for rule in rules if rule.values}
+        known: dict[str, Answer] = {rule.item: _meeting(rule) for rule in rules if rule.values}
         for rule in rules:
             if (rule.safety and self.has(Trait.UNSAFE)) or (rule.minimum and self.has(Trait.UNDER_AGE)):
                 known[rule.item] = _failing(rule, self._options(rule.item))

@@ -20,13 +20,16 @@ def posts_of(study: Study) -> list[str]:
 
 @dataclass
 class Setting:
-    """`planting` is given where drafts come from the bank by tilted chances (`light`)."""
+    """`planting` is given where drafts come from the bank by tilted chances (`light`).
+
+    `private_pages`: for each bot by name, the newest address that is nobody else's to open.
+    """
 
     study: Study
     seed: int
     planting: Planting | None = None
     no_worker: bool = False
-    others_pages: list[str] = field(default_factory=list)
+    private_pages: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_text = {" ".join(text.split()): n for n, text in enumerate(posts_of(self.study))}

@@ -35,6 +35,7 @@ REMARKS = (
 )
 REASONS = ("No time after all.", "It is not for me.", "")
 FLAG_REASONS = ("It did not fit what I wanted to say.", "It repeats what I wrote.")
+AFTERTHOUGHT = "Take care of yourself."
 # Made to be noticed by the screen, and by nothing else: it describes nothing and asks for nothing.
 WORRYING = "This is close to home for me. Some nights I do not want to be alive any more."
 

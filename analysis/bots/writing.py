@@ -150,7 +150,8 @@ class Writing:
         browser = self.bot.browser
         here = browser.page.url
         browser.open(reverse("trial:dashboard", args=[self.bot.setting.study.slug]), status=403)
-        for page in self.bot.setting.others_pages[-1:]:
+        others = [page for name, page in self.bot.setting.private_pages.items() if name != browser.bot]
+        for page in others[-1:]:
             browser.open(page, status=404)
         browser.open(here)
         self._form(position)

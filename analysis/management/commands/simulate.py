@@ -24,6 +24,7 @@ from analysis.bots.planting import Floats, NotPlantableError, Planting, authored
 from analysis.bots.setting import Setting, posts_of
 from analysis.bots.simulation import Fared, Outcome, simulate
 from analysis.plan import read_plan
+from feedback.services import work
 from trial.models import Allocation, Study
 
 IN_MEMORY = "django.core.mail.backends.locmem.EmailBackend"
@@ -49,6 +50,8 @@ class Command(BaseCommand):
             raise CommandError("There must be at least one participant.")
         study = _study(options["study"])
         planting = self._planting(study, effect=options["effect"]) if _is_light(options) else None
+        if planting is None:
+            work.warm()
         setting = Setting(study, options["seed"], planting)
         players = cast(options["participants"], options["seed"], options["only"])
         began = time.monotonic()
