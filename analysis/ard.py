@@ -66,9 +66,7 @@ class Source:
             **asdict(self), stratum=stratum, statistic=statistic, value=float(value), n=n, available=available
         )
 
-    def effect(
-        self, stratum: str, effect: Effect, *, n: int | None = None, prefix: str = ""
-    ) -> Iterator[Number]:
+    def effect(self, stratum: str, effect: Effect, *, n: int | None = None, prefix: str = "") -> Iterator[Number]:
         """Estimate, interval, and what else the effect has."""
         for name in ("estimate", "low", "high", "se", "p", "df"):
             value = getattr(effect, name)

@@ -50,9 +50,7 @@ def arms_for_analysis(*, study: Study, simulated: bool, scramble: int | None = N
 
 
 def _members(study: Study, *, simulated: bool) -> dict[int, tuple[str, str]]:
-    rows = Allocation.objects.filter(study=study, participant__simulated=simulated).order_by(
-        "participant__code"
-    )
+    rows = Allocation.objects.filter(study=study, participant__simulated=simulated).order_by("participant__code")
     return {pk: (arm, stratum) for pk, arm, stratum in rows.values_list("participant_id", "arm", "stratum")}
 
 

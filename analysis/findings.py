@@ -174,9 +174,7 @@ def _subgroup_numbers(result: SubgroupResult, source: Source, available: dict[st
     yield from source.effect("interaction", result.interaction, n=n)
 
 
-def _means(
-    result: MeansResult, source: Source, available: dict[str, int], prefix: str = ""
-) -> Iterator[Number]:
+def _means(result: MeansResult, source: Source, available: dict[str, int], prefix: str = "") -> Iterator[Number]:
     yield from source.effect(f"{prefix}difference", result.difference, n=_n(result.arms))
     yield from _arms(result.arms, source, available, prefix)
 

@@ -91,14 +91,11 @@ def codebook(frames: dict[str, pd.DataFrame], protocol: Protocol) -> dict[str, l
     """Every column of every frame with its meaning, and for survey answers their text and values."""
     questions = surveys.columns(protocol, with_restricted=True)
     return {
-        name: [_describe(name, column, frame, questions) for column in frame.columns]
-        for name, frame in frames.items()
+        name: [_describe(name, column, frame, questions) for column in frame.columns] for name, frame in frames.items()
     }
 
 
-def _describe(
-    frame: str, column: str, data: pd.DataFrame, questions: dict[str, Item | Scale]
-) -> dict[str, Any]:
+def _describe(frame: str, column: str, data: pd.DataFrame, questions: dict[str, Item | Scale]) -> dict[str, Any]:
     entry: dict[str, Any] = {"column": column, "type": str(data[column].dtype)}
     part = questions.get(column)
     if frame != "surveys" or part is None:
@@ -182,10 +179,7 @@ def _answers(kept: dict[int, str]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = SurveyResponse.objects.filter(
         participant_id__in=list(kept), survey__in=surveys.SURVEYS, submitted_at__isnull=False
     )
-    return {
-        (pk, survey): answers
-        for pk, survey, answers in rows.values_list("participant_id", "survey", "answers")
-    }
+    return {(pk, survey): answers for pk, survey, answers in rows.values_list("participant_id", "survey", "answers")}
 
 
 def _replies(kept: dict[int, str]) -> pd.DataFrame:
@@ -230,9 +224,7 @@ def _scores(kept: dict[int, str], release: str) -> pd.DataFrame:
 def _exposure(kept: dict[int, str]) -> pd.DataFrame:
     """Who asked for feedback, and what became of it; participants who never asked have zeros."""
     requests = _by_participant(
-        FeedbackRequest.objects.filter(reply__participant_id__in=list(kept)).values_list(
-            "reply__participant_id"
-        ),
+        FeedbackRequest.objects.filter(reply__participant_id__in=list(kept)).values_list("reply__participant_id"),
         requests=Count("pk"),
         answered=Count("pk", filter=Q(status="done")),
         failed=Count("pk", filter=Q(status__in=["failed", "expired"])),
@@ -258,10 +250,6 @@ def _by_participant(rows: Any, **totals: Any) -> dict[int, dict[str, Any]]:
     return {row[0]: dict(zip(totals, row[1:], strict=True)) for row in counted}
 
 
-def _exposure_row(
-    pk: int, code: str, requests: dict[int, Any], suggestions: dict[int, Any]
-) -> tuple[Any, ...]:
-    values: dict[str, Any] = (
-        {"participant": code, "kept": None} | requests.get(pk, {}) | suggestions.get(pk, {})
-    )
+def _exposure_row(pk: int, code: str, requests: dict[int, Any], suggestions: dict[int, Any]) -> tuple[Any, ...]:
+    values: dict[str, Any] = {"participant": code, "kept": None} | requests.get(pk, {}) | suggestions.get(pk, {})
     return tuple(values.get(column, 0) for column in COLUMNS["exposure"])

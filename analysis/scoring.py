@@ -33,9 +33,7 @@ def unscored(*, study: Study, release: str, simulated: bool) -> list[int]:
     return list(replies.exclude(pk__in=scored).values_list("pk", flat=True))
 
 
-def score_replies(
-    *, study: Study, scorer: Scorer, simulated: bool, progress: Progress = lambda _: None
-) -> int:
+def score_replies(*, study: Study, scorer: Scorer, simulated: bool, progress: Progress = lambda _: None) -> int:
     """Score what is not scored yet and return how many that were.
 
     A batch is stored as soon as it is scored, so an interrupted run goes on where it stopped.

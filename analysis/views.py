@@ -59,6 +59,4 @@ def download(request: HttpRequest, pk: int, name: str) -> FileResponse:
 
 
 def _drawings(folder: Path) -> dict[str, str]:
-    return {
-        file.stem: file.read_text(encoding="utf-8") for file in sorted((folder / "figures").glob("*.svg"))
-    }
+    return {file.stem: file.read_text(encoding="utf-8") for file in sorted((folder / "figures").glob("*.svg"))}

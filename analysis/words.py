@@ -66,9 +66,7 @@ class Voice:
         return f"({self.ci} {low}{unit} to {high}{unit}{p})"
 
 
-def sentence(
-    result: Result, analysis: PlannedAnalysis, voice: Voice, *, unit: str, subgroup: Subgroup
-) -> str:
+def sentence(result: Result, analysis: PlannedAnalysis, voice: Voice, *, unit: str, subgroup: Subgroup) -> str:
     """One plain sentence that a statistician can paste."""
     if isinstance(result, MeansResult):
         return means_sentence(result, analysis, voice, unit)
@@ -89,9 +87,7 @@ def means_sentence(result: MeansResult, analysis: PlannedAnalysis, voice: Voice,
     else:
         way = "higher" if effect.estimate > 0 else "lower"
         how = f"scored {number(abs(effect.estimate))} points {way} on average than {voice.arm(reference.arm)}"
-    return (
-        f"{analysis.title}: {voice.arm(other.arm)} {how} {voice.bracket(effect)}, {unit}. {_zero(effect, 0)}"
-    )
+    return f"{analysis.title}: {voice.arm(other.arm)} {how} {voice.bracket(effect)}, {unit}. {_zero(effect, 0)}"
 
 
 def ratio_sentence(result: RatioResult, analysis: PlannedAnalysis, voice: Voice) -> str:
