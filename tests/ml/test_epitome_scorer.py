@@ -98,9 +98,18 @@ def test_levels_are_the_likeliest_and_totals_add_up() -> None:
 
 def test_rationales_point_into_the_reply_as_it_was_typed() -> None:
     reply = "💛💛  I am so sorry to hear that!!   Anyway, the shop opens at nine."
-    spans = [span for span in score(reply).rationales if span.mechanism == "er"]
-    assert any("sorry" in reply[span.start : span.stop] for span in spans)
-    assert not any("nine" in reply[span.start : span.stop] for span in spans)
+    found = [reply[span.start : span.stop] for span in score(reply).rationales if span.mechanism == "er"]
+    assert any("I am so sorry to hear that!!" in passage for passage in found)
+    assert all(passage == passage.strip() for passage in found)
+
+
+def test_tokens_after_emoji_keep_their_places_in_the_reply() -> None:
+    from ml.epitome.model import Config, encode
+
+    reply = "💛👩‍👩‍👧  Sorry, TRULY sorry…"
+    (encoding,) = encode([Pair(POST, reply)], Config())
+    words = [reply[start:stop] for start, stop in encoding.offsets]
+    assert [word for word in words if word.isalpha()] == ["Sorry", "TRULY", "sorry"]
 
 
 @pytest.fixture
@@ -209,8 +218,6 @@ def test_the_evaluate_command_writes_its_figures(tmp_path: Path) -> None:
         ["train", "--data", "absent.csv", "--release", "nobody"],
     ],
 )
-def test_a_command_that_cannot_run_says_why_and_fails(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_that_cannot_run_says_why_and_fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("error: ")
