@@ -22,14 +22,15 @@ class Sentence:
 
 
 EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d\u20e3\U000e0020-\U000e007f]"
-FACE = rf"(?:{EMOJI}+|[:;=]['\-]?[()DPp/|\]\[]|<3+|\^_+\^|x{{2,5}}\b)"
+FACE = rf"(?:{EMOJI}|[:;=]['\-]?[()DPp/|\]\[]|<3+|\^_+\^|x{{2,5}}\b)"
 MARKS = r"[.!?\u2026\u203d\u3002\uff01\uff1f\u061f\u06d4\u0964]"
 CLOSERS = r"[\"'\u201d\u2019\u00bb)\]*_]*"
+# Possessive, and begun only where a run begins: a long run of marks or emoji is read once.
 END = re.compile(
-    rf"{MARKS}+{CLOSERS}(?:[ \t]*{FACE})*(?=\s|$)"  # marks, then what belongs to them
+    rf"(?<!{MARKS}){MARKS}++{CLOSERS}+(?:[ \t]*+{FACE}){{0,12}}+(?=\s|$)"  # marks, then what belongs to them
     rf"|[\u3002\uff01\uff1f]+"  # scripts that write no space after a full stop
-    rf"|(?<=[a-z])[.!?]+(?=[A-Z][a-z']*[ ,])"  # a forgotten space: "tired.You should"
-    rf"|{FACE}(?:[ \t]*{FACE})*(?=[ \t]+[A-Z\"\u201c])"  # a face that ends a sentence
+    rf"|(?<=[a-z])[.!?]++(?=[A-Z][a-z']{{0,30}}[ ,])"  # a forgotten space: "tired.You should"
+    rf"|(?<!{EMOJI}){FACE}(?:[ \t]*+{FACE}){{0,12}}+(?=[ \t]+[A-Z\"\u201c])"  # a face that ends a sentence
 )
 LINE = re.compile(r"[^\r\n\u2028\u2029]+")
 BULLET = re.compile(r"\s*(?:[-*\u2022\u2013\u2014\u00b7>]|\(?\d{1,2}[.)]|\(?[a-zA-Z]\))[ \t]+")
@@ -70,9 +71,7 @@ def _merged(reply: str) -> Iterator[tuple[int, int]]:
 def _wraps(reply: str, held: tuple[int, int], start: int) -> bool:
     gap = reply[held[1] : start]
     single = gap.replace("\r\n", "\n").count("\n") == 1
-    return (
-        single and reply[held[1] - 1].isalpha() and reply[start].islower() and not BULLET.match(reply, start)
-    )
+    return single and reply[held[1] - 1].isalpha() and reply[start].islower() and not BULLET.match(reply, start)
 
 
 def _spans(reply: str) -> Iterator[tuple[int, int]]:
@@ -151,9 +150,7 @@ def _replacements(spans: list[Sentence], edits: Sequence[Edit]) -> dict[int, str
     return found
 
 
-def _between(
-    reply: str, spans: list[Sentence], index: int, inserts: list[str], replacements: dict[int, str]
-) -> str:
+def _between(reply: str, spans: list[Sentence], index: int, inserts: list[str], replacements: dict[int, str]) -> str:
     """What stands between sentence `index - 1` and sentence `index`, inserts included."""
     gap = reply[spans[index - 1].stop : spans[index].start] if 0 < index < len(spans) else ""
     if not inserts:

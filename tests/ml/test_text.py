@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -80,8 +82,7 @@ def test_a_replacement_leaves_all_else_as_typed(reply: str, data: st.DataObject)
 def test_any_subset_of_edits_leaves_the_other_sentences_as_typed(reply: str, data: st.DataObject) -> None:
     found = sentences(reply)
     inserts = [
-        edit("insert", i, new=data.draw(NEW))
-        for i in data.draw(st.lists(st.integers(0, len(found)), max_size=3))
+        edit("insert", i, new=data.draw(NEW)) for i in data.draw(st.lists(st.integers(0, len(found)), max_size=3))
     ]
     replaced = data.draw(st.sets(st.sampled_from(range(len(found))))) if found else set()
     edits = inserts + [edit("replace", i, found[i].text, "Replaced.") for i in sorted(replaced)]
@@ -156,9 +157,7 @@ ORIGINAL = "That's life. Try to sleep. Bye."
         ("Oh. That's life!", edit("insert", 0), "Oh. I hear you. That's life!"),
     ],
 )  # fmt: skip
-def test_an_edit_finds_its_place_in_a_text_that_has_changed(
-    current: str, change: Edit, expected: str | None
-) -> None:
+def test_an_edit_finds_its_place_in_a_text_that_has_changed(current: str, change: Edit, expected: str | None) -> None:
     assert apply_to_current(ORIGINAL, current, change) == expected
 
 
@@ -195,3 +194,11 @@ def test_a_very_long_reply_is_cut_and_edited_quickly() -> None:
     reply = "This is a sentence. " * 1_000
     change = edit("replace", 500, "This is a sentence.")
     assert apply_to_current(reply, reply, change) is not None
+
+
+@pytest.mark.parametrize("unit", ["\U0001f600", ".", "! ", ":) ", "\U0001f600 ", "a.", '."', " ", "\n", "1. ", "Dr. "])
+@pytest.mark.parametrize("tail", ["x", " X"])
+def test_long_runs_of_anything_are_cut_in_little_time(unit: str, tail: str) -> None:
+    start = time.process_time()
+    sentences(unit * (20_000 // len(unit)) + tail)
+    assert time.process_time() - start < 1.0
