@@ -103,7 +103,9 @@ def _where() -> str:
 
 def _keep(site: Process, helper: Process, env: dict[str, str]) -> int:
     """Until Ctrl-C, a TERM or the end of the site; a worker that dies is started again."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Shells start background jobs with INT ignored; TERM and INT both mean stop here.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
     code = 0
     try:
         while site.poll() is None:

@@ -86,8 +86,28 @@
     say(message);
   }
 
+  // A page that is left or reloaded at once may come back before its last save has arrived, so this tab
+  // keeps the words until then; they are taken back for the same reply only.
+  const KEPT = "draft";
+
+  function keep() {
+    try { sessionStorage.setItem(KEPT, JSON.stringify({ reply: form.dataset.reply, text: box.value })); } catch { /* full or forbidden */ }
+  }
+
+  function takeBack() {
+    let kept = null;
+    try {
+      kept = JSON.parse(sessionStorage.getItem(KEPT));
+      sessionStorage.removeItem(KEPT);
+    } catch { return; }
+    if (!kept || kept.reply !== form.dataset.reply || kept.text === box.value) return;
+    box.value = kept.text;
+    schedule(0);
+  }
+
   function leave() {
     if (draft.refused || box.value === draft.saved || form.dataset.sent) return;
+    keep();
     // Browsers carry at most 64 KiB past the end of a page.
     if (new Blob([body().toString()]).size < 60000) post(true).catch(() => {});
   }
@@ -104,6 +124,7 @@
   window.addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => { if (document.hidden) save(); });
   window.addEventListener("online", save);
+  takeBack();
   grow();
 
   // --- The help box ------------------------------------------------------------------------

@@ -85,9 +85,20 @@ def test_manual_edits_after_asking_survive_accepting(browser: Browser, site: str
     page.locator("#id_text").press("End")
     page.locator("#id_text").press_sequentially(" My own words stay.")
     page.locator("#help .pill").first.click()
+    expect(page.locator("#id_text")).not_to_have_value(f"{COLD} My own words stay.", timeout=15_000)
     expect(page.locator("#id_text")).to_have_value(re.compile("My own words stay\\."))
     page.reload()
     expect(page.locator("#id_text")).to_have_value(re.compile("My own words stay\\."))
+
+
+def test_words_typed_just_before_a_reload_come_back(browser: Browser, site: str) -> None:
+    journey = somebody(browser, site, panel=False)
+    journey.page.locator("#id_text").press_sequentially("Written a moment ago")
+    journey.page.reload()
+    expect(journey.page.locator("#id_text")).to_have_value("Written a moment ago")
+    expect(journey.page.locator("#save-state")).to_contain_text("Draft saved", timeout=10_000)
+    journey.page.reload()
+    expect(journey.page.locator("#id_text")).to_have_value("Written a moment ago")
 
 
 def test_a_participant_resumes_on_another_device_with_the_draft(browser: Browser, site: str) -> None:
