@@ -51,9 +51,6 @@ def _traces(bot: Bot, person: Participant) -> Iterator[str]:
     requests = FeedbackRequest.objects.filter(reply__participant=person)
     if requests.open().exists():
         yield "left a request for feedback open"
-    broken = requests.filter(status__in=("failed", "expired")).values_list("error", flat=True)
-    if broken:
-        yield f"got no answer to {len(broken)} requests for feedback: {', '.join(sorted(set(broken)))}"
     if bot.has(Trait.ERASES):
         return
     flags = FeedbackFlag.objects.filter(request__in=requests).count()
@@ -62,3 +59,9 @@ def _traces(bot: Bot, person: Participant) -> Iterator[str]:
     taken = Suggestion.objects.filter(request__in=requests, accepted_at__isnull=False).count()
     if taken != bot.writing.taken:
         yield f"has {taken} accepted suggestions, not {bot.writing.taken}"
+
+
+def unanswered(bot: Bot) -> tuple[str, ...]:
+    """Why requests for help that this bot waited for got no answer: its writing goes on all the same."""
+    requests = FeedbackRequest.objects.filter(reply__participant=bot.participant)
+    return tuple(requests.filter(status__in=("failed", "expired")).values_list("error", flat=True))

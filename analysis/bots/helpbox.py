@@ -32,6 +32,7 @@ class HelpBox:
         self.setting = setting
         self.character = character
         self.chance = chance
+        self.taps = 0
         self.taken = 0
         self.flagged = 0
 
@@ -68,6 +69,7 @@ class HelpBox:
         if not asks:
             raise self.browser.unexpected("there is no button that asks for help")
         self.browser.submit(form, {"text": text}, button=asks[0])
+        self.taps += 1
         if self._text() != text:
             raise self.browser.unexpected("asking for help changed the reply")
 

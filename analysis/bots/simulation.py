@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from analysis.bots.characters import Character
-from analysis.bots.endings import problems
+from analysis.bots.endings import problems, unanswered
 from analysis.bots.engine import UnexpectedPageError
 from analysis.bots.journey import Bot
 from analysis.bots.setting import Setting
 
 MAX_BROKEN = 10
+# A busy machine may leave a request unanswered now and then; the site is made for that, a trial is not.
+MAX_UNANSWERED = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Fared:
     taps: int
     taken: int
     flagged: int
-    helped: bool | None
+    unanswered: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
@@ -41,7 +43,20 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        return not self.stopped and all(one.ok for one in self.fared)
+        return not self.stopped and all(one.ok for one in self.fared) and self.help_works
+
+    @property
+    def taps(self) -> int:
+        return sum(one.taps for one in self.fared)
+
+    @property
+    def unanswered(self) -> Counter[str]:
+        """How many requests got no answer, by reason."""
+        return Counter(error for one in self.fared for error in one.unanswered)
+
+    @property
+    def help_works(self) -> bool:
+        return self.unanswered.total() <= MAX_UNANSWERED * self.taps
 
     @property
     def pages(self) -> int:
@@ -86,5 +101,5 @@ def _one(bot: Bot) -> Fared:
         taps=writing.taps,
         taken=writing.taken,
         flagged=writing.flagged,
-        helped=writing.helped,
+        unanswered=unanswered(bot),
     )

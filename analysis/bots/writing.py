@@ -100,7 +100,7 @@ class Writing:
         box = HelpBox(bot.browser, bot.setting, bot.character, bot.chance)
         box.flagged = self.flagged
         text = box.use(text)
-        self.taps += 1
+        self.taps += box.taps
         self.taken += box.taken
         self.flagged = box.flagged
         return text

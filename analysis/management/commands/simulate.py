@@ -61,7 +61,7 @@ class Command(BaseCommand):
             outcome = simulate(setting, players, done=lambda fared: self._tell(bar, fared))
         self._summary(outcome, time.monotonic() - began)
         if not outcome.ok:
-            raise CommandError("Not every bot ended as it should; see above.")
+            raise CommandError("The simulation did not go as it should; see above.")
 
     # --- A planted effect ------------------------------------------------------------------
 
@@ -117,10 +117,15 @@ class Command(BaseCommand):
         everybody = outcome.fared
         self.stdout.write(
             f"\n{len(everybody)} bots, {sum(one.ok for one in everybody)} as they should be; "
-            f"{outcome.pages} pages in {seconds:.0f} s; "
-            f"{sum(one.taps for one in everybody)} taps for help, {sum(one.taken for one in everybody)} "
-            f"suggestions taken, {sum(one.flagged for one in everybody)} flagged"
+            f"{outcome.pages} pages in {seconds:.0f} s; {outcome.taps} taps for help, "
+            f"{sum(one.taken for one in everybody)} suggestions taken, "
+            f"{sum(one.flagged for one in everybody)} flagged"
         )
+        if outcome.unanswered:
+            reasons = ", ".join(f"{error} {count}" for error, count in outcome.unanswered.most_common())
+            self.stdout.write(f"Taps that got no answer: {reasons}")
+        if not outcome.help_works:
+            self.stdout.write("Help does not work: too many taps got no answer.")
         if outcome.stopped:
             self.stdout.write("Stopped early: too much was broken.")
 
