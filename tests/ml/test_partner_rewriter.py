@@ -183,6 +183,7 @@ def test_the_release_changes_with_the_book() -> None:
     [
         ("It must hurt that your boss presented your work.", None),
         ("It must hurt that your sister presented your work.", "names_someone_not_in_the_post"),
+        ("I'm so sorry that your boss presented your work.", "names_no_feeling"),
         ("It must be so hard.", "says_too_little_of_the_post"),
         ("It must hurt that your boss presented your work at the wedding.", "invents_something"),
     ],
