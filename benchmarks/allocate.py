@@ -150,9 +150,7 @@ def work(share: list[int]) -> dict[str, Any]:
     connection.ensure_connection()
     _start.wait(timeout=60)
     began = time.time()
-    positions = [
-        (pk, allocation.allocate(participant=Participant.objects.get(pk=pk)).position) for pk in share
-    ]
+    positions = [(pk, allocation.allocate(participant=Participant.objects.get(pk=pk)).position) for pk in share]
     return {"began": began, "ended": time.time(), "positions": positions}
 
 

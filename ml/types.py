@@ -129,8 +129,6 @@ class Rewriter(Protocol):
 
     release: Release
 
-    def propose(
-        self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3
-    ) -> Proposal:
+    def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
         """At most `limit` edits; `exclude` holds sentences already shown for this reply."""
         ...

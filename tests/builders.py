@@ -114,13 +114,9 @@ STEPS: dict[State, Callable[[Participant, str], Any]] = {
 
 def train(person: Participant) -> None:
     for page in person.study.protocol.training:
-        flow.answer_training(
-            participant=person, page=page.code, answer=page.check.answer if page.check else ""
-        )
+        flow.answer_training(participant=person, page=page.code, answer=page.check.answer if page.check else "")
 
 
-def write_all(
-    person: Participant, text: str = "That sounds hard. I am sorry you are going through this."
-) -> None:
+def write_all(person: Participant, text: str = "That sounds hard. I am sorry you are going through this.") -> None:
     while (reply := replies.current(person)) is not None:
         replies.submit(reply=reply, text=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from ml.partner.phrases import Move
+from ml.partner.phrases import MODEL, Move
 from ml.safety.candidates import COMMON, check
 from ml.types import Refusal
 
@@ -49,11 +49,13 @@ def refusal(move: Move, *, post: str, reply: str, exclude: Collection[str]) -> R
 def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str | None:
     if move.text in exclude:
         return "shown_before"
-    if move.theme == "model" and (unsafe := check(move.text)):
+    if move.theme == MODEL and (unsafe := check(move.text)):
         return unsafe.reason
+    if move.fit <= 0:
+        return "not_fluent"
     if _repeats(move.text, reply):
         return "already_said"
-    return ungrounded(move.text, post) if move.theme == "model" else None
+    return ungrounded(move.text, post) if move.theme == MODEL else None
 
 
 def ungrounded(text: str, post: str) -> str | None:
@@ -66,6 +68,8 @@ def ungrounded(text: str, post: str) -> str | None:
         return "names_someone_not_in_the_post"
     if len(mine & stems(post)) < SHARED:
         return "says_too_little_of_the_post"
+    if not text.endswith("?") and not mine & stems(FEELINGS):
+        return "names_no_feeling"
     return "invents_something" if mine - stems(post) - stems(FEELINGS) else None
 
 

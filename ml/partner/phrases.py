@@ -13,6 +13,7 @@ from ml.safety.crisis_table import compiled
 from ml.safety.normalise import plain
 from ml.types import MECHANISMS
 
+MODEL = "model"  # the theme of a generated sentence
 TABLE = Path(__file__).with_name("phrases.toml")
 WHO = re.compile(
     r"\bmy ((?:best |oldest |old |little |older |younger |big |late )?(?:mother in law|father in law|mum|mom|mam|dad|"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ml.partner import phrases
 from ml.partner.filters import alike, refusal
-from ml.partner.phrases import Move
+from ml.partner.phrases import MODEL, Move
 from ml.partner.placing import AFTER_WARMTH, Slot, View, slots, view
 from ml.releases import UnknownReleaseError
 from ml.safety import crisis
@@ -172,7 +172,7 @@ def _shortlist(moves: Sequence[Move], wave: int) -> list[Move]:
     """The next few moves of each source and mechanism."""
     groups: dict[tuple[bool, str], list[Move]] = {}
     for move in moves:
-        groups.setdefault((move.theme == "model", move.mechanism), []).append(move)
+        groups.setdefault((move.theme == MODEL, move.mechanism), []).append(move)
     start = wave * SHORTLIST
     return [move for group in groups.values() for move in group[start : start + SHORTLIST]]
 

@@ -58,6 +58,8 @@ STARRED = (
     (re.compile(r"\bs[^\w\s]{1,2}t\b"), "shit"),
 )
 
+STARS = re.compile(r"\w[^\w\s,.']{1,2}\w")  # a sign inside a word
+DIGITS = re.compile(r"[0-9$@]")
 SPELLED = re.compile(r"\b(?:\w[ ._*\-]{1,2}){3,40}\w\b")
 LEETWORD = re.compile(r"(?=\w{0,20}[0-9$@])(?=[0-9$@]{0,4}[a-z])[\w$@]{2,20}")
 REPEATS = re.compile(r"(\w)\1{2,}")
@@ -94,10 +96,12 @@ def plain(text: str) -> str:
     Every step is linear in the length of the text.
     """
     text = fold(text)
-    for pattern, word in STARRED:
-        text = pattern.sub(word, text)
+    if STARS.search(text):
+        for pattern, word in STARRED:
+            text = pattern.sub(word, text)
     text = SPELLED.sub(_unspell, text)
-    text = LEETWORD.sub(_unleet, text)
+    if DIGITS.search(text):
+        text = LEETWORD.sub(_unleet, text)
     text = REPEATS.sub(r"\1", text)
     text = ENDS.sub(" ", text).replace("'", "")
     text = OTHER.sub(" ", STOPS.sub(" . ", text))

@@ -124,9 +124,7 @@ def test_everyday_talk_is_left_alone(text: str) -> None:
     assert screen(text) is None
 
 
-@pytest.mark.parametrize(
-    "idiom", ["This deadline is killing me.", "I'm dying to see it.", "just killing time"]
-)
+@pytest.mark.parametrize("idiom", ["This deadline is killing me.", "I'm dying to see it.", "just killing time"])
 def test_an_idiom_hides_nothing_that_stands_beside_it(idiom: str) -> None:
     assert screen(f"{idiom} But really I want to die.") is not None
 
