@@ -71,7 +71,7 @@ def _grow(study: Study, plant: Plant, random: np.random.Generator, posts: list[A
     replies: list[Reply] = []
     for place, index in enumerate(random.permutation(len(posts))[: plant.replies], 1):
         latent = 0.6 + own + plant.effect * treated / 3 + random.normal(0, 0.5, 3)
-        levels = (1, 1, 0) if plant.flat else np.clip(np.round(latent), 0, 2).astype(int)
+        levels = [1, 1, 0] if plant.flat else [int(level) for level in np.clip(np.round(latent), 0, 2)]
         replies.append(
             Reply(
                 participant=person,
@@ -92,6 +92,7 @@ def _grow(study: Study, plant: Plant, random: np.random.Generator, posts: list[A
 
 
 def _ready(study: Study, random: np.random.Generator, *, simulated: bool) -> Participant:
+    assert study.current_version is not None
     person = Participant.objects.create(
         study=study,
         version=study.current_version,
