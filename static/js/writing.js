@@ -52,7 +52,7 @@
   async function save() {
     clearTimeout(draft.timer);
     if (draft.saving) await draft.saving;
-    if (draft.saving || draft.held || draft.refused || box.value === draft.saved) return;
+    if (draft.saving || draft.held || draft.refused || form.dataset.sent || box.value === draft.saved) return;
     draft.saving = send(box.value);
     await draft.saving;
     draft.saving = null;
