@@ -257,7 +257,8 @@ def run(*options: str) -> str:
     return out.getvalue()
 
 
-def test_every_character_ends_where_it_should(hailey: Study, kind_rewriter: None) -> None:
+def test_every_character_ends_where_it_should(hailey: Study, kind_rewriter: None, settings: Any) -> None:
+    settings.DEBUG = True  # as a developer may have it; bots still get the pages that people get
     names = ("leaves", "declines", "ineligible", "unsafe", "withdraws", "erases", "flags", "worries", "returns")
     out = run("--participants", "9", "--only", *names)
     assert "9 bots, 9 as they should be" in out

@@ -55,8 +55,9 @@ class Command(BaseCommand):
         setting = Setting(study, options["seed"], planting)
         players = cast(options["participants"], options["seed"], options["only"])
         began = time.monotonic()
-        in_memory = override_settings(EMAIL_BACKEND=IN_MEMORY)
-        with in_memory, _refusals_unlogged(), self._bar(len(players), "bots") as bar:
+        # Without DEBUG error pages are those that people get, and no query is logged.
+        as_people_get_it = override_settings(EMAIL_BACKEND=IN_MEMORY, DEBUG=False)
+        with as_people_get_it, _refusals_unlogged(), self._bar(len(players), "bots") as bar:
             mail.outbox = []
             outcome = simulate(setting, players, done=lambda fared: self._tell(bar, fared))
         self._summary(outcome, time.monotonic() - began)
