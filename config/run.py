@@ -34,13 +34,23 @@ def main() -> int:
         print(f"Port {PORT} is in use. Choose another: make run PORT=8001", file=sys.stderr)
         return 1
     env = environment()
-    for command in PREPARE:
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=env, check=True)
-    open_study(env)
-    subprocess.run([sys.executable, "-m", "ml.partner", "prepare"], cwd=ROOT, env=env, check=True)
+    prepare(env)
     site, helper = _start(web(), env), _start(worker(), env)
     print(_where(), flush=True)
     return _keep(site, helper, env)
+
+
+def prepare(env: dict[str, str], *, quiet: bool = False) -> None:
+    """Database, roles, study, demo accounts and the converted language model; quick when all is there."""
+    for command in PREPARE:
+        _run(["manage.py", *command], env, quiet=quiet)
+    _open_study(env)
+    _run(["-m", "ml.partner", "prepare"], env, quiet=quiet)
+
+
+def _run(command: list[str], env: dict[str, str], *, quiet: bool = False) -> None:
+    output = subprocess.DEVNULL if quiet else None
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, stdout=output)
 
 
 def web() -> list[str]:
@@ -57,19 +67,13 @@ def worker() -> list[str]:
     ]
 
 
-def open_study(env: dict[str, str]) -> None:
+def _open_study(env: dict[str, str]) -> None:
     """Open the study on the first run; on later runs it is open already, or wherever it was taken."""
     shell = "from trial.models import Study; print(Study.objects.get(slug='hailey').state)"
-    state = subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", shell],
-        cwd=ROOT,
-        env=env,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    if state.endswith("draft"):
-        subprocess.run([sys.executable, "manage.py", "study", "hailey", "open"], cwd=ROOT, env=env, check=True)
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", shell]
+    found = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    if found.stdout.strip().endswith("draft"):
+        _run(["manage.py", "study", "hailey", "open"], env)
 
 
 def _port_is_free() -> bool:
