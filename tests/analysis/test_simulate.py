@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.test.utils import override_settings
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -204,7 +205,7 @@ class CountingScorer:
     def __init__(self) -> None:
         self.asked = 0
 
-    def score(self, pairs: list[Pair]) -> list[Score]:
+    def score(self, pairs: Sequence[Pair]) -> list[Score]:
         self.asked += len(pairs)
         return [_score(len(pair.response) // 60) for pair in pairs]
 
@@ -322,7 +323,7 @@ def test_every_page_must_show_help_and_tell_no_arm(
 def test_a_bot_notices_that_the_study_holds_something_else(hailey: Study) -> None:
     setting = Setting(hailey, 1, planting.plant(planting.authored([d.level for d in words.BANK], 94), effect=0.0))
     bot = Bot(setting, 1, next(c for c in CAST if c.name == "able"))
-    with_mail = command.override_settings(EMAIL_BACKEND=command.IN_MEMORY)
+    with_mail = override_settings(EMAIL_BACKEND=command.IN_MEMORY)
     with with_mail:
         bot.take_part()
     assert problems(bot) == []
