@@ -15,8 +15,9 @@ from ml import text as sentences
 from trial.models import Reply
 
 State = Literal["idle", "loading", "suggestions", "taken", "gone", "awesome", "screened", "failed"]
-# Milliseconds until the next look at a request: quick at first, then ever slower.
-DELAYS = (300, 500, 800, 1200, 1800, 2500)
+# Milliseconds until the next look at a request: quick while an answer is likely (the first five
+# seconds), then ever slower.
+DELAYS = (*(300,) * 8, *(500,) * 5, 800, 1200, 1800, 2500)
 # Seconds after which the page gives up even if it hears nothing: the server's own, and some grace.
 GRACE = 5
 

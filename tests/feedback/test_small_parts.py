@@ -79,7 +79,8 @@ def test_an_empty_reply_shows_its_inserts_alone() -> None:
 
 def test_looks_become_rarer_and_never_stop_growing_past_the_last_delay() -> None:
     delays = [panel.delay(n) for n in range(20)]
-    assert delays[:4] == [300, 500, 800, 1200]
+    assert (delays[0], delays[-1]) == (300, 2500)
+    assert sum(delays[:13]) <= 5000
     assert delays == sorted(delays)
     assert panel.delay(-1) == 300
 
