@@ -51,7 +51,7 @@ analyse: install ## Snapshot the simulated data and write the report
 	@$(BIN)/python -m config.demo analyse hailey
 
 bench: install-dev ## Run the benchmarks and print their tables
-	@for file in benchmarks/*.py; do case $$file in */__init__.py) ;; *) echo "== $$file"; $(BIN)/python $$file;; esac; done
+	@for file in benchmarks/*.py; do name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 e2e: install-dev ## Drive the running site with headless Chromium
 	@DJANGO_ALLOW_ASYNC_UNSAFE=1 $(BIN)/python -m pytest -m e2e tests/e2e

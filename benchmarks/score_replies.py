@@ -49,8 +49,8 @@ def rate(scorer: EpitomeScorer, sample: list[Pair], size: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--releases", nargs="+", default=["outcome", "reward"])
-    parser.add_argument("--count", type=int, default=160)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=80)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     threads = runtime.use_threads(options.threads)

@@ -40,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """Cumulative allocations per day as points of an SVG polyline, and the target."""
+    """Cumulative allocations per day as points of an SVG polyline, from none on the day before, and the target."""
 
     total: int
     target: int
@@ -101,7 +101,7 @@ def enrolment(study: Study, *, simulated: bool) -> Enrolment:
     days = tuple((day, n) for day, n in rows)
     total = sum(n for _, n in days)
     target = study.protocol.target
-    first = days[0][0] if days else None
+    first = days[0][0] - timedelta(days=1) if days else None
     last = max(timezone.localdate(), days[-1][0]) if days else None
     return Enrolment(total, target, _points(days, first, last, max(target, total)), first, last, days)
 
