@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn
-
 from django.db import models
 
+from trial.models.append_only import AppendOnly
 from trial.models.participant import Participant
 from trial.models.study import Study
-
-APPEND_ONLY = "The ledger is append-only: an allocation is neither changed nor deleted."
 
 
 class AllocationSeal(models.Model):
@@ -28,23 +25,7 @@ class AllocationSeal(models.Model):
         return self.commitment
 
 
-class AllocationQuerySet(models.QuerySet["Allocation"]):
-    """Reads as usual; bulk writes are refused."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-    def delete(self) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-
-class Allocation(models.Model):
+class Allocation(AppendOnly):
     """One row of the ledger. `inputs` and the two hashes make it replayable and tamper-evident."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="allocations")
@@ -57,8 +38,6 @@ class Allocation(models.Model):
     hash = models.CharField(max_length=64)
     at = models.DateTimeField()
 
-    objects: ClassVar[models.Manager[Allocation]] = AllocationQuerySet.as_manager()  # type: ignore[assignment]
-
     class Meta:
         ordering = ("study_id", "position")
         constraints = (models.UniqueConstraint(fields=["study", "position"], name="one_allocation_per_position"),)
@@ -67,11 +46,3 @@ class Allocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.study_id} #{self.position}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError(APPEND_ONLY)
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn
-
 from django.db import models
 
-APPEND_ONLY = "The audit trail is append-only: an event is neither changed nor deleted."
+from trial.models.append_only import AppendOnly
+
 GENESIS = "0" * 64
 
 
@@ -20,23 +19,7 @@ class AuditHead(models.Model):
         return f"#{self.seq}"
 
 
-class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Reads as usual; every bulk write but `record`'s own insert is refused."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-    def delete(self) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
-
-
-class AuditEvent(models.Model):
+class AuditEvent(AppendOnly):
     """One write that mattered: who, what, on what, when. Never a text, an address or an arm."""
 
     seq = models.PositiveBigIntegerField(unique=True)
@@ -50,18 +33,8 @@ class AuditEvent(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
-    objects: ClassVar[models.Manager[AuditEvent]] = AuditEventQuerySet.as_manager()  # type: ignore[assignment]
-
     class Meta:
         ordering = ("seq",)
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.action}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError(APPEND_ONLY)
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(APPEND_ONLY)
