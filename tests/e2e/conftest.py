@@ -68,15 +68,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "DEMO": "1",
         }
     )
-    log = (state / "run.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "config.run"],
-        cwd=ROOT,
-        env=env,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    with (state / "run.log").open("wb") as log:
+        command = [sys.executable, "-m", "config.run"]
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
     base = f"http://127.0.0.1:{port}"
     try:
         _wait(base, process, state / "run.log")
