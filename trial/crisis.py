@@ -21,7 +21,7 @@ REGION = re.compile(r"\b[a-zA-Z]{2,3}-(?:[A-Za-z]{4}-)?([A-Za-z]{2})\b")
 
 
 def _resource(name: str, phone: str, url: str, text: str = "") -> Resource:
-    return Resource(name=name, phone=phone, text=text, url=url, hours="24 hours", source=url, checked="2026-11")
+    return Resource(name=name, phone=phone, text=text, url=url, hours="24 hours", source=url, checked="not checked")
 
 
 LAST_RESORT = Crisis(
