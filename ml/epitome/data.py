@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml.safety import crisis
 from ml.types import MECHANISMS, Levels, Pair
 
 PAIR_COLUMNS = ("seeker_post", "response_post")
@@ -19,7 +20,7 @@ LABEL_COLUMNS = (
     *(f"{mechanism}_{part}" for mechanism in MECHANISMS for part in ("level", "rationales")),
 )
 
-HELD_BACK = 0.9  # seekers from this place on train no release: they calibrate and compare both
+HELD_BACK = 0.92  # seekers from this place on train and calibrate no release: they compare both
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
@@ -131,3 +132,13 @@ def position(seeker_id: str) -> float:
 def share(examples: Iterable[Example], start: float, stop: float) -> list[Example]:
     """The examples of the seekers whose place lies in [start, stop)."""
     return [example for example in examples if start <= position(example.seeker_id) < stop]
+
+
+def screened(examples: Iterable[Example]) -> tuple[list[Example], list[Example]]:
+    """The examples that the crisis screen passes, and those whose post or response it catches."""
+    passing: list[Example] = []
+    caught: list[Example] = []
+    for one in examples:
+        hit = crisis.screen(one.pair.seeker) or crisis.screen(one.pair.response)
+        (caught if hit else passing).append(one)
+    return passing, caught

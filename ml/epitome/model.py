@@ -1,25 +1,23 @@
-"""The EPITOME model in one file: MiniLM with low-rank adapters and three heads that read one pass.
+"""The EPITOME model in one file: an encoder with low-rank adapters and three heads that read one pass.
 
-A pair is encoded as `[CLS] post [SEP] response [SEP]`. Each mechanism weighs the response's tokens by
-how much they look like its rationale, and reads its level from the [CLS] state, that weighted mean and
-the plain mean (EMNLP 2020, section 5, has the two tasks; there each mechanism is a model of its own).
+A pair is encoded as `[CLS] post [SEP] response [SEP]`, in the special tokens of the backbone. Each mechanism
+weighs the response's tokens by how much they look like its rationale, and reads its level from the [CLS]
+state, that weighted mean and the plain mean (EMNLP 2020, section 5, has the two tasks; there each mechanism
+is a model of its own).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ml import runtime
+from ml import backbones, lora, runtime
 from ml.types import MECHANISMS, Pair
 
-CLS, SEP, PAD = 101, 102, 0
 Encoded = tuple[list[int], list[tuple[int, int]]]
 
 
@@ -27,7 +25,10 @@ Encoded = tuple[list[int], list[tuple[int, int]]]
 class Config:
     """Everything that shapes the model; stored in the release."""
 
-    backbone: str = runtime.MINILM_PACKAGE
+    architecture: Literal["pair", "paper"] = "pair"
+    backbone: str = backbones.MINILM
+    layers: int = 0  # how many of the backbone's layers are kept, from below; 0 for all
+    first_layer: int = 0  # layers below it are left as they are
     rank: int = 32
     alpha: float = 32.0
     head_dropout: float = 0.2
@@ -38,27 +39,6 @@ class Config:
 
     def stored(self) -> dict[str, Any]:
         return asdict(self)
-
-
-class Adapter(nn.Module):
-    """A frozen linear layer and a trained low-rank change of it (LoRA, arXiv 2106.09685)."""
-
-    def __init__(self, base: nn.Linear, config: Config) -> None:
-        super().__init__()
-        self.base = base.requires_grad_(requires_grad=False)
-        self.down = nn.Parameter(torch.empty(config.rank, base.in_features))
-        self.up = nn.Parameter(torch.zeros(base.out_features, config.rank))
-        self.scale = config.alpha / config.rank
-        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
-
-    def forward(self, states: Tensor) -> Tensor:
-        change = functional.linear(functional.linear(states, self.down), self.up)
-        return functional.linear(states, self.base.weight, self.base.bias) + self.scale * change
-
-    def merged(self) -> nn.Linear:
-        """One plain layer that computes the same: serving pays nothing for the adapter."""
-        self.base.weight.data += self.scale * (self.up @ self.down)
-        return self.base
 
 
 class Head(nn.Module):
@@ -88,26 +68,16 @@ def _weighted(weights: Tensor, states: Tensor) -> Tensor:
     return (weights.unsqueeze(1) @ states).squeeze(1)
 
 
-class Epitome(nn.Module):
+class Network(nn.Module):
     """Levels `[batch, mechanism, 3]` and rationale marks `[batch, mechanism, token]` of a batch of pairs."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.encoder = runtime.encoder(config.backbone).requires_grad_(requires_grad=False)
-        _adapt(self.encoder, config)
-        self.heads = nn.ModuleList(Head(self.encoder.config.hidden_size, config) for _ in MECHANISMS)
-
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        states = self.encoder(
-            input_ids=batch.tokens, attention_mask=batch.attended, token_type_ids=batch.segments
-        ).last_hidden_state.float()
-        outputs = [head(states, batch.response) for head in self.heads]
-        levels, marks = zip(*outputs, strict=True)
-        return torch.stack(levels, 1), torch.stack(marks, 1)
+        self.backbone = backbones.backbone(config.backbone)
 
     def trained(self) -> dict[str, Tensor]:
-        """The part that training changed: adapters and heads."""
+        """The part that training changes."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
     def load_trained(self, values: dict[str, Tensor]) -> None:
@@ -118,27 +88,35 @@ class Epitome(nn.Module):
             for name, value in values.items():
                 own[name].copy_(value)
 
-    def merge(self) -> Epitome:
-        """Fold the adapters into the layers that they change."""
-        with torch.no_grad():
-            for parent, name, layer in _layers(self.encoder, Adapter):
-                setattr(parent, name, layer.merged())
+    def merge(self) -> Network:
+        """Ready to serve: what can be folded into plain layers is."""
         return self.eval()
 
 
-def _adapt(encoder: nn.Module, config: Config) -> None:
-    for parent, name, layer in _layers(encoder, nn.Linear):
-        setattr(parent, name, Adapter(layer, config))
+class Epitome(Network):
+    """One pass for all mechanisms: an adapted encoder and three heads."""
 
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.encoder = runtime.encoder(config.backbone).requires_grad_(requires_grad=False)
+        if config.layers:
+            self.encoder.encoder.layer = self.encoder.encoder.layer[: config.layers]
+        lora.adapt(self.encoder, rank=config.rank, alpha=config.alpha, first_layer=config.first_layer)
+        self.heads = nn.ModuleList(Head(self.encoder.config.hidden_size, config) for _ in MECHANISMS)
 
-def _layers(root: nn.Module, kind: type[nn.Module]) -> list[tuple[nn.Module, str, Any]]:
-    return [
-        (parent, name, child)
-        for parent in list(root.modules())
-        if not isinstance(parent, Adapter)
-        for name, child in list(parent.named_children())
-        if isinstance(child, kind)
-    ]
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        segments = {"token_type_ids": batch.segments} if self.backbone.segments else {}
+        states = self.encoder(
+            input_ids=batch.tokens, attention_mask=batch.attended, **segments
+        ).last_hidden_state.float()
+        outputs = [head(states, batch.response) for head in self.heads]
+        levels, marks = zip(*outputs, strict=True)
+        return torch.stack(levels, 1), torch.stack(marks, 1)
+
+    def merge(self) -> Epitome:
+        """Fold the adapters into the layers that they change."""
+        lora.merge(self.encoder)
+        return self.eval()
 
 
 @dataclass(frozen=True)
@@ -202,16 +180,21 @@ def ends(length: int, limit: int) -> list[int]:
     return [*range(limit - tail), *range(length - tail, length)]
 
 
-def collate(encodings: Sequence[Encoding]) -> Batch:
-    width = max(len(one) for one in encodings)
-    tokens = torch.full((len(encodings), width), PAD)
+def collate(encodings: Sequence[Encoding], backbone: backbones.Backbone) -> Batch:
+    rows = [_row(one, backbone) for one in encodings]
+    width = max(len(ids) for ids, _ in rows)
+    tokens = torch.full((len(rows), width), backbone.pad)
     attended, segments = torch.zeros_like(tokens), torch.zeros_like(tokens)
-    response = torch.zeros(len(encodings), width, dtype=torch.bool)
-    for row, one in enumerate(encodings):
-        ids = [CLS, *one.seeker, SEP, *one.response, SEP]
-        start = len(one.seeker) + 2
+    response = torch.zeros(len(rows), width, dtype=torch.bool)
+    for row, ((ids, start), one) in enumerate(zip(rows, encodings, strict=True)):
         tokens[row, : len(ids)] = torch.tensor(ids)
         attended[row, : len(ids)] = 1
         segments[row, start : len(ids)] = 1
         response[row, start : start + len(one.response)] = True
     return Batch(tokens, attended, segments, response)
+
+
+def _row(one: Encoding, backbone: backbones.Backbone) -> tuple[list[int], int]:
+    """The ids of a pair, and where its response begins."""
+    first = [backbone.start, *one.seeker, *[backbone.end] * backbone.breaks]
+    return [*first, *one.response, backbone.end], len(first)

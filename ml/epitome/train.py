@@ -14,8 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from ml import backbones, runtime
+from ml.epitome.architectures import build
 from ml.epitome.data import Example
-from ml.epitome.model import Batch, Config, Encoding, Epitome, collate, encode
+from ml.epitome.generic import added
+from ml.epitome.model import Batch, Config, Encoding, Network, collate, encode
 from ml.types import MECHANISMS
 
 
@@ -33,6 +36,7 @@ class Recipe:
     class_power: float = 0.5
     rationale_weight: float = 0.5
     averaging: float = 0.99
+    generic: float = 0.0  # authored examples of the rarest levels, as a share of the labelled ones
     seed: int = 12
 
     def stored(self) -> dict[str, Any]:
@@ -40,8 +44,24 @@ class Recipe:
 
 
 RECIPES = {
-    "outcome": Recipe(share=(0.0, 0.65), epochs=6),
-    "reward": Recipe(share=(0.65, 0.9), config=Config(rank=16, alpha=16.0), epochs=12, seed=7),
+    "outcome": Recipe(
+        share=(0.0, 0.72),
+        config=Config(
+            backbone=backbones.MPNET,
+            layers=8,
+            first_layer=2,
+            rank=16,
+            alpha=32.0,
+            seeker_tokens=48,
+            response_tokens=112,
+        ),
+        rate=3e-4,
+        epochs=4,
+        class_power=0.65,
+        generic=0.03,
+    ),
+    "reward": Recipe(share=(0.72, 0.92), config=Config(rank=16, alpha=16.0), epochs=12, generic=0.03, seed=7),
+    "paper": Recipe(config=Config(architecture="paper", response_tokens=64), rate=2e-5, epochs=4, batch=32),
 }
 
 
@@ -114,8 +134,10 @@ class Trainer:
     def __init__(self, examples: Sequence[Example], recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.epoch = recipe, device, 0
-        self.items = targets(examples, recipe.config)
-        self.model = Epitome(recipe.config).to(device)
+        self.fast = device.type == "cuda" or runtime.precision() == torch.bfloat16
+        extra = added(examples, recipe.generic, recipe.seed)
+        self.items = targets([*examples, *extra], recipe.config)
+        self.model = build(recipe.config).to(device)
         self.loss = Loss(self.items, recipe, device)
         self.average = {name: value.detach().clone() for name, value in self.model.trained().items()}
         self.optimiser = torch.optim.AdamW(self.model.trained().values(), lr=recipe.rate, weight_decay=recipe.decay)
@@ -126,7 +148,7 @@ class Trainer:
         warm = max(1, int(self.recipe.warm_up * self.steps))
         return step / warm if step < warm else max(0.0, (self.steps - step) / (self.steps - warm))
 
-    def run(self, checkpoint: Path | None = None, label: str = "train", stop: int | None = None) -> Epitome:
+    def run(self, checkpoint: Path | None = None, label: str = "train", stop: int | None = None) -> Network:
         """Train to the end of the recipe, or to the end of epoch `stop`; returns the averaged model."""
         if checkpoint and checkpoint.exists():
             self.restore(checkpoint)
@@ -147,8 +169,10 @@ class Trainer:
                 bar.set_postfix(loss=f"{self.step(items):.3f}", refresh=False)
 
     def step(self, items: list[Target]) -> float:
-        batch = collate([item.encoding for item in items]).to(self.device)
-        loss = self.loss(self.model(batch), items, batch)
+        batch = collate([item.encoding for item in items], self.model.backbone).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.fast):
+            logits, marks = self.model(batch)
+        loss = self.loss((logits.float(), marks.float()), items, batch)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.trained().values(), 1.0)
@@ -185,31 +209,3 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.epoch = state["epoch"]
-
-
-@dataclass(frozen=True)
-class Raw:
-    """What the network says before calibration: `logits [n, 3, 3]`, `marks[n][m][token]`, offsets."""
-
-    logits: np.ndarray[Any, np.dtype[np.float64]]
-    marks: list[list[list[float]]]
-    offsets: list[list[tuple[int, int]]]
-
-
-def predict(model: Epitome, encodings: Sequence[Encoding], *, size: int = 32, label: str = "") -> Raw:
-    """Length-bucketed: like lengths share a batch; the answers come in the order of the question."""
-    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i]))
-    logits = np.zeros((len(encodings), 3, 3))
-    marks: list[list[list[float]]] = [[] for _ in encodings]
-    device = next(model.parameters()).device
-    starts = range(0, len(order), size)
-    model.eval()
-    with torch.inference_mode():
-        for start in tqdm(starts, desc=label, unit="batch", disable=not label, mininterval=5):
-            chosen = order[start : start + size]
-            batch = collate([encodings[i] for i in chosen]).to(device)
-            found, marked = model(batch)
-            logits[chosen] = found.float().cpu().numpy()
-            for row, i in enumerate(chosen):
-                marks[i] = marked[row][:, batch.response[row]].float().tolist()
-    return Raw(logits, marks, [one.offsets for one in encodings])

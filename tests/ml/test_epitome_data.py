@@ -14,6 +14,7 @@ from ml.epitome.data import (
     folds,
     read_examples,
     read_pairs,
+    screened,
     share,
 )
 from ml.types import Pair
@@ -75,11 +76,36 @@ def test_a_wrong_level_is_an_error_with_its_line(tmp_path: Path, level: str) -> 
         read_examples(path)
 
 
-def test_another_encoding_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "latin.csv"
-    path.write_bytes("seeker_post,response_post\nCafé,Olé\n".encode("latin-1"))
+@pytest.mark.parametrize(
+    "row",
+    ["Café,Olé".encode("latin-1"), b"A,\xf0\x9f", "A,\ud83d".encode("utf-8", "surrogatepass"), "A,B".encode("utf-16")],
+    ids=["latin-1", "cut off", "surrogate", "utf-16"],
+)
+def test_another_encoding_is_an_error(tmp_path: Path, row: bytes) -> None:
+    path = tmp_path / "other.csv"
+    path.write_bytes(b"seeker_post,response_post\n" + row + b"\n")
     with pytest.raises(DataError, match="not UTF-8"):
         read_pairs(path)
+
+
+def test_a_labelled_file_in_another_encoding_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", [ROW])
+    path.write_bytes(path.read_bytes() + b"\xff\xfe")
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_examples(path)
+
+
+def test_wrong_columns_are_named_beside_those_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("post,reply\nA,B\n")
+    with pytest.raises(DataError, match="lacks the columns seeker_post, response_post; it has post, reply"):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize("reply", ["", "💛💛", "word " * 20_000, "Lo siento mucho", "x" * 100_000])
+def test_any_reply_in_utf8_is_read_as_it_stands(tmp_path: Path, reply: str) -> None:
+    (one,) = read_examples(written(tmp_path / "a.csv", [ROW | {"response_post": reply}]))
+    assert one.pair.response == reply
 
 
 @pytest.mark.parametrize(
@@ -131,3 +157,16 @@ def test_shares_are_disjoint_complete_and_keep_a_seeker_together() -> None:
     assert not {one.seeker_id for one in lower} & {one.seeker_id for one in upper}
     assert lower
     assert upper
+
+
+def test_the_screen_catches_a_post_or_a_response_and_passes_the_rest() -> None:
+    plain = example("s1")
+    in_post = Example("s2", Pair("I want to kill myself.", "Hello"), (0, 0, 0), ((), (), ()))
+    in_response = example("s3", "I tried to kill myself once too.")
+    passing, caught = screened([in_post, plain, in_response])
+    assert passing == [plain]
+    assert caught == [in_post, in_response]
+
+
+def test_the_screen_of_nothing_passes_and_catches_nothing() -> None:
+    assert screened([]) == ([], [])

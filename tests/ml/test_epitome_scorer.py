@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ml import registry
 from ml.epitome.__main__ import main
-from ml.releases import WeightsError, folder
 from ml.types import Pair, Score, Scorer
 
 pytestmark = pytest.mark.models
+IN_BFLOAT16 = 0.05  # of an expected total: what the order of the sums may change
 
 POST = "My sister stopped talking to me after the wedding and I do not know what I did."
 WARM = "I am so sorry, that must feel lonely and confusing. What do you miss most about her?"
@@ -39,8 +39,7 @@ def score(reply: str, name: str = "outcome") -> Score:
 
 
 def close(one: Score, other: Score) -> bool:
-    flat = [[p for row in score.probabilities for p in row] for score in (one, other)]
-    return one.levels == other.levels and flat[0] == pytest.approx(flat[1], abs=1e-4)
+    return one.levels == other.levels and one.expected_total == pytest.approx(other.expected_total, abs=IN_BFLOAT16)
 
 
 @pytest.mark.parametrize("name", ["outcome", "reward"])
@@ -64,10 +63,11 @@ def test_a_reply_without_a_letter_has_level_0_throughout(reply: str) -> None:
         "x" * 100_000,
         "Lo siento mucho, debe de ser muy duro. ¿Quieres hablar?",
         "أنا آسف جدا لما حدث لك",
+        "听到这个我很难过。你想聊聊吗？",
         "to\x00gether \ud800 I am here",
         "<script>alert('sorry')</script>",
     ],
-    ids=["long", "one word", "spanish", "arabic", "nul and surrogate", "markup"],
+    ids=["long", "one word", "spanish", "arabic", "chinese", "nul and surrogate", "markup"],
 )
 def test_any_text_has_a_defined_score(reply: str) -> None:
     found = score(reply)
@@ -89,11 +89,21 @@ def test_neither_order_nor_company_changes_a_score() -> None:
     assert all(close(a, b) and close(a, c) for a, b, c in zip(together, reverse, alone, strict=True))
 
 
-def test_levels_are_the_likeliest_and_totals_add_up() -> None:
+def test_levels_are_those_of_the_calibration_and_totals_add_up() -> None:
     for found in scorer().score([Pair(POST, reply) for reply in REPLIES]):
-        assert found.levels == tuple(row.index(max(row)) for row in found.probabilities)
+        assert found.levels == tuple(scorer().calibration.levels(np.array([found.probabilities]))[0])
         assert found.total == sum(found.levels)
         assert 0 <= found.expected_total <= 6
+
+
+@pytest.mark.parametrize("name", ["outcome", "reward"])
+def test_bfloat16_names_the_levels_of_float32(name: str) -> None:
+    from ml.epitome.scorer import EpitomeScorer
+
+    one = scorer(name)
+    fast, exact = (EpitomeScorer(one.release, one.model, one.calibration, fast=fast) for fast in (True, False))
+    pairs = [Pair(POST, reply) for reply in REPLIES]
+    assert all(close(a, b) for a, b in zip(fast.score(pairs), exact.score(pairs), strict=True))
 
 
 def test_rationales_point_into_the_reply_as_it_was_typed() -> None:
@@ -110,71 +120,6 @@ def test_tokens_after_emoji_keep_their_places_in_the_reply() -> None:
     (encoding,) = encode([Pair(POST, reply)], Config())
     words = [reply[start:stop] for start, stop in encoding.offsets]
     assert [word for word in words if word.isalpha()] == ["Sorry", "TRULY", "sorry"]
-
-
-@pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(folder("epitome-reward"), tmp_path / "epitome-reward")
-    monkeypatch.setenv("ATTUNE_WEIGHTS", str(tmp_path))
-    return tmp_path / "epitome-reward"
-
-
-def refused(match: str) -> None:
-    from ml.epitome.scorer import load
-
-    with pytest.raises(WeightsError, match=match):
-        load("reward")
-
-
-def test_altered_weights_are_refused(copied: Path) -> None:
-    content = bytearray((copied / "model.safetensors").read_bytes())
-    content[len(content) // 2] ^= 1
-    (copied / "model.safetensors").write_bytes(content)
-    refused("not the pinned file")
-
-
-def test_truncated_weights_are_refused(copied: Path) -> None:
-    content = (copied / "model.safetensors").read_bytes()
-    (copied / "model.safetensors").write_bytes(content[: len(content) // 2])
-    refused("not the pinned file")
-
-
-def test_absent_weights_are_refused(copied: Path) -> None:
-    (copied / "model.safetensors").unlink()
-    refused("cannot read the weights")
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"base_sha256": "0" * 64}, "another backbone"),
-        ({"config": {"nonsense": 1}}, "not a readable release"),
-    ],
-)
-def test_a_release_that_does_not_fit_is_refused(copied: Path, change: dict, match: str) -> None:
-    path = copied / "release.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    refused(match)
-
-
-def test_weights_of_another_shape_are_refused(copied: Path) -> None:
-    path = copied / "release.json"
-    info = json.loads(path.read_text())
-    info["config"]["rank"] += 1
-    path.write_text(json.dumps(info))
-    refused("another configuration")
-
-
-def test_an_altered_backbone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ml import runtime
-
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "model.safetensors").write_bytes(b"not the model")
-    monkeypatch.setattr(runtime, "packaged", lambda _package, relative: tmp_path / relative)
-    runtime.minilm.cache_clear()
-    with pytest.raises(WeightsError, match="not the pinned file"):
-        runtime.minilm()
-    runtime.minilm.cache_clear()
 
 
 def rows(path: Path, columns: list[str], values: list[list[str]]) -> Path:
@@ -209,15 +154,3 @@ def test_the_evaluate_command_writes_its_figures(tmp_path: Path) -> None:
     assert set(report["er"]) == {"accuracy", "macro_f1", "qwk", "f1", "ece"}
     assert len(report["ip"]["f1"]) == 3
     assert report["n"] == 2
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["score", "--data", "absent.csv", "--out", "out.csv"],
-        ["train", "--data", "absent.csv", "--release", "nobody"],
-    ],
-)
-def test_a_command_that_cannot_run_says_why_and_fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
-    assert capsys.readouterr().err.startswith("error: ")

@@ -81,21 +81,6 @@ def test_a_trained_release_loads_and_says_how_it_was_made(recipe, tmp_path: Path
     assert not any(text in card for text, _, _ in TEXTS)
 
 
-def test_merging_adapters_changes_no_output(recipe) -> None:
-    import torch
-
-    from ml.epitome.model import Epitome, collate, encode
-
-    model = Epitome(recipe.config).eval()
-    with torch.no_grad():
-        for name, value in model.trained().items():
-            if name.endswith("up"):
-                value.normal_(std=0.05)
-        batch = collate(encode([Pair("A post", "It must hurt."), Pair("Another", "Why?")], recipe.config))
-        before = model(batch)[0]
-        assert torch.allclose(before, model.merge()(batch)[0], atol=1e-4)
-
-
 def test_a_long_text_keeps_its_start_and_its_end() -> None:
     from ml.epitome.model import ends
 
