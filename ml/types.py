@@ -90,6 +90,16 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Slot:
+    """One place of a reply: insert before sentence `index`, or replace it; `kind` says why there."""
+
+    op: Op
+    index: int
+    old: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A candidate that was not offered, and the rule that refused it."""
 

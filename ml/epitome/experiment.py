@@ -133,9 +133,8 @@ def figures(fold: Fold, by: Calibration) -> Figures:
     """Accuracy, macro-F1, kappa, calibration error, reliability and rationale figures of each mechanism."""
     labels = np.array([one.levels for one in fold.examples])
     probabilities = by.probabilities(fold.raw.logits)
-    levels = by.levels(probabilities)
     return {
-        name: measures(labels[:, m], probabilities[:, m], levels[:, m])
+        name: measures(labels[:, m], probabilities[:, m])
         | {"reliability": reliability(labels[:, m], probabilities[:, m]), "n": len(labels)}
         | _rationale_figures(fold, by, m)
         for m, name in enumerate(MECHANISMS)

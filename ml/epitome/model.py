@@ -8,6 +8,7 @@ is a model of its own).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -92,6 +93,10 @@ class Network(nn.Module):
         """Ready to serve: what can be folded into plain layers is."""
         return self.eval()
 
+    def quickened(self) -> Network:
+        """What computes the same in bfloat16, as far as there is such a thing: here not."""
+        return self
+
 
 class Epitome(Network):
     """One pass for all mechanisms: an adapted encoder and three heads."""
@@ -117,6 +122,12 @@ class Epitome(Network):
         """Fold the adapters into the layers that they change."""
         lora.merge(self.encoder)
         return self.eval()
+
+    def quickened(self) -> Epitome:
+        """A copy whose encoder is in bfloat16, which needs no casts on the way; the heads stay in float32."""
+        found = copy.deepcopy(self)
+        found.encoder.to(torch.bfloat16)
+        return found
 
 
 @dataclass(frozen=True)

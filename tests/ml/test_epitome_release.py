@@ -103,11 +103,11 @@ def test_a_description_that_lacks_a_part_is_refused(tmp_path: Path, part: str) -
     [
         {"calibration": {"temperatures": [1, 1, 1]}},
         {"calibration": None},
-        {"calibration": {"temperatures": ["warm"], "biases": [], "thresholds": []}},
+        {"calibration": {"temperatures": ["warm"], "thresholds": []}},
         {"config": {"nonsense": 1}},
         {"config": None},
     ],
-    ids=["no biases", "no calibration", "words for numbers", "unknown setting", "no settings"],
+    ids=["no thresholds", "no calibration", "words for numbers", "unknown setting", "no settings"],
 )
 def test_a_part_that_cannot_be_read_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     release(tmp_path, **change)
