@@ -91,13 +91,18 @@ def run(request: FeedbackRequest) -> bool:
         return fail(request=request, error=f"nonsense:{nonsense.code}")
     except Exception as error:
         _log(request, error)
-        return fail(request=request, error=f"error:{type(error).__name__}"[:60])
+        return fail(request=request, error=f"error:{_name(error)}"[:60])
 
 
 def _log(request: FeedbackRequest, error: Exception) -> None:
     """Name and frames only: the message of an error may hold what a participant wrote."""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("request %s: %s\n%s", request.pk, type(error).__name__, frames)
+    logger.error("request %s: %s\n%s", request.pk, _name(error), frames)
+
+
+def _name(error: Exception) -> str:
+    """The code of an error of ours ("endpoint_slow"), else its type."""
+    return str(getattr(error, "code", None) or type(error).__name__)
 
 
 def _propose(rewriter: Rewriter, request: FeedbackRequest) -> Proposal:
@@ -224,7 +229,7 @@ def rewriters() -> list[Rewriter]:
         try:
             found.append(rewriter_for(study.protocol.feedback))
         except Exception as error:
-            logger.error("study %s: %s while loading models", study.slug, type(error).__name__)  # noqa: TRY400
+            logger.error("study %s: %s while loading models", study.slug, _name(error))  # noqa: TRY400
     return found
 
 
@@ -234,7 +239,7 @@ def warm() -> None:
         try:
             rewriter.propose("I had a long day.", "That sounds hard.", seed=0)
         except Exception as error:
-            logger.error("%s cannot be warmed: %s", rewriter.release, type(error).__name__)  # noqa: TRY400
+            logger.error("%s cannot be warmed: %s", rewriter.release, _name(error))  # noqa: TRY400
 
 
 # --- Sweep ----------------------------------------------------------------------------------

@@ -31,6 +31,18 @@ worried worry anxious nervous stressful draining heartbreaking devastating awful
 hopeless helpless unseen unheard forgotten ignored jealous relieved relief proud numb empty torn stuck
 """
 SHARED = 2  # content words that a generated sentence must have in common with the post
+MEN = """
+dad da daddy father husband boyfriend brother son grandad grandpa grandfather uncle nephew man boy bloke guy lad
+"""
+WOMEN = """
+mum mom mam mammy mother wife girlfriend sister daughter nan nana gran grandma grandmother aunt auntie niece woman girl
+lady lass lola
+"""
+HE = frozenset(("he", "him", "his", "himself", "he's"))
+SHE = frozenset(("she", "her", "hers", "herself", "she's"))
+SEXED = ((HE, frozenset(MEN.split())), (SHE, frozenset(WOMEN.split())))
+NUMBER = re.compile(r"\d+")
+ADDRESSED = re.compile(r"\b(?:you|your|yours|yourself|you're|you've|you'd)\b", re.I)
 OPENERS = re.compile(r"(?:it sounds|that sounds|i'm (?:so |really )?sorry|it must|that must|i feel for|what|how)", re.I)
 
 
@@ -55,7 +67,9 @@ def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str 
         return "not_fluent"
     if _repeats(move.text, reply):
         return "already_said"
-    return ungrounded(move.text, post) if move.theme == MODEL else None
+    if move.theme != MODEL:
+        return None
+    return unfaithful(move.text, post) if move.slot else ungrounded(move.text, post)
 
 
 def ungrounded(text: str, post: str) -> str | None:
@@ -71,6 +85,23 @@ def ungrounded(text: str, post: str) -> str | None:
     if not text.endswith("?") and not mine & stems(FEELINGS):
         return "names_no_feeling"
     return "invents_something" if mine - stems(post) - stems(FEELINGS) else None
+
+
+def unfaithful(text: str, post: str) -> str | None:
+    """Why a sentence of the trained policy is not about this post: it names others, or takes up none of its words."""
+    if _names_strangers(text, post):
+        return "names_someone_not_in_the_post"
+    if _gives_a_sex(text, post):
+        return "gives_somebody_a_sex"
+    if set(NUMBER.findall(text)) - set(NUMBER.findall(post)):
+        return "invents_a_number"
+    return None if stems(text) & stems(post) else "says_too_little_of_the_post"
+
+
+def _gives_a_sex(text: str, post: str) -> bool:
+    """Whether it says "he" or "she" of somebody for whom the post has no such word."""
+    mine, theirs = set(WORD.findall(text.lower())), set(WORD.findall(post.lower()))
+    return any(mine & pronouns and not theirs & (pronouns | people) for pronouns, people in SEXED)
 
 
 def _repeats(text: str, reply: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ml.safety.crisis_table import compiled
 from ml.safety.normalise import plain
-from ml.types import MECHANISMS
+from ml.types import MECHANISMS, Slot
 
 MODEL = "model"  # the theme of a generated sentence
 TABLE = Path(__file__).with_name("phrases.toml")
@@ -24,12 +24,16 @@ WHO = re.compile(
 
 @dataclass(frozen=True)
 class Move:
-    """One sentence that could be offered, and how closely it knows the post (1 any post, 3 a situation)."""
+    """One sentence that could be offered, and how closely it knows the post (1 any post, 3 a situation).
+
+    `slot` is the one place it was written for; a move without it goes where its mechanism goes.
+    """
 
     mechanism: str
     text: str
     theme: str
     fit: float
+    slot: Slot | None = None
 
 
 @dataclass(frozen=True)

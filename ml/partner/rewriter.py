@@ -7,20 +7,23 @@ import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ml.partner import phrases
 from ml.partner.filters import alike, refusal
 from ml.partner.phrases import MODEL, Move
-from ml.partner.placing import AFTER_WARMTH, Slot, View, slots, view
+from ml.partner.placing import AFTER_WARMTH, View, slots, view
 from ml.releases import UnknownReleaseError
 from ml.safety import crisis
-from ml.types import MECHANISMS, Edit, Op, Outcome, Pair, Proposal, Refusal, Release, Rewriter, Score, Scorer
+from ml.types import MECHANISMS, Edit, Op, Outcome, Pair, Proposal, Refusal, Release, Rewriter, Score, Scorer, Slot
+
+if TYPE_CHECKING:
+    from ml.partner.policy import Policy, Tokens
 
 log = logging.getLogger(__name__)
 
 VERSION = "1"
-NAMES = ("partner", "phrasebook", "none")
+NAMES = ("partner", "phrasebook", "endpoint", "none")
 SHORTLIST = 2  # moves a source and mechanism that are scored together
 WAVES = 3  # so many shortlists are tried before there is nothing to suggest
 LONGEST_POST = 1_200  # characters of the post that are read
@@ -80,7 +83,7 @@ class Partner:
         self.min_gain = min_gain
 
     def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
-        """See `ml.types.Rewriter`. Deterministic for a seed; never raises for any text."""
+        """See `ml.types.Rewriter`. Deterministic for a seed. No text makes it raise; an endpoint may."""
         start = time.perf_counter()
         outcome, before, edits, refused = self._propose(post, reply, seed, exclude, limit)
         return Proposal(
@@ -128,7 +131,7 @@ class Partner:
 
     def _options(self, post: str, seen: View, moves: Sequence[Move], before: float) -> list[Option]:
         """Every move at every place for it, scored in one batch, the most valuable first."""
-        drafts = [(m, s) for m in moves for s in slots(seen, m.mechanism)]
+        drafts = [(m, s) for m in moves for s in _slots(seen, m)]
         edits = [_edit(move, slot, before) for move, slot in drafts]
         after = self._totals(post, seen, [[edit] for edit in edits])
         options = [
@@ -166,6 +169,10 @@ class Partner:
             return [option.edit.gain for option in near]
         drafts = [[*(c.edit for c in chosen), option.edit] for option in near]
         return [after - total for after in self._totals(post, seen, drafts)]
+
+
+def _slots(seen: View, move: Move) -> list[Slot]:
+    return [move.slot] if move.slot else slots(seen, move.mechanism)
 
 
 def _shortlist(moves: Sequence[Move], wave: int) -> list[Move]:
@@ -239,9 +246,14 @@ class NoRewriter:
 
 
 def build(name: str, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:
-    """The rewriter called `name`: "partner", "phrasebook" or "none"."""
+    """The rewriter called `name`, one of NAMES. Raises UnknownReleaseError, WeightsError or EndpointError."""
     if name == "none":
         return NoRewriter(scorer, gate)
+    if name == "endpoint":
+        from ml.partner import endpoint
+
+        source = endpoint.Endpoint(endpoint.settings())
+        return Partner(source.release, [source], scorer=scorer, gate=gate, min_gain=min_gain)
     book = PhraseBook()
     if name == "phrasebook":
         return Partner(book.release, [book], scorer=scorer, gate=gate, min_gain=min_gain)
@@ -252,3 +264,13 @@ def build(name: str, *, scorer: Scorer, gate: float, min_gain: float) -> Rewrite
     generator = Generator.load()
     release = Release("partner", VERSION, generator.release.sha256)
     return Partner(release, [book, generator], scorer=scorer, gate=gate, min_gain=min_gain)
+
+
+def build_policy(
+    policy: Policy, tokens: Tokens, release: Release, *, scorer: Scorer, gate: float, min_gain: float, book: bool
+) -> Rewriter:
+    """A rewriter over a policy that is not released, for comparison; `book` puts the phrase book beside it."""
+    from ml.partner.source import PolicySource
+
+    sources: list[Source] = [PolicySource(policy, tokens, release), *([PhraseBook()] if book else [])]
+    return Partner(release, sources, scorer=scorer, gate=gate, min_gain=min_gain)
