@@ -36,18 +36,19 @@ class Adapter(nn.Module):
 
 def adapt(root: nn.Module, *, rank: int, alpha: float, first_layer: int = 0) -> None:
     """Put an adapter on every linear layer inside `root` from its layer `first_layer` upwards."""
-    for parent, name, layer in _layers(root, nn.Linear, first_layer):
+    for parent, name, layer in layers(root, nn.Linear, first_layer):
         setattr(parent, name, Adapter(layer, rank, alpha))
 
 
 def merge(root: nn.Module) -> None:
     """Fold every adapter inside `root` into the layer that it changes."""
     with torch.no_grad():
-        for parent, name, layer in _layers(root, Adapter):
+        for parent, name, layer in layers(root, Adapter):
             setattr(parent, name, layer.merged())
 
 
-def _layers(root: nn.Module, kind: type[nn.Module], first: int = 0) -> list[tuple[nn.Module, str, Any]]:
+def layers(root: nn.Module, kind: type[nn.Module], first: int = 0) -> list[tuple[nn.Module, str, Any]]:
+    """(parent, name, layer) of every layer of a kind, outside adapters, from the layer `first` upwards."""
     return [
         (parent, name, child)
         for path, parent in list(root.named_modules())

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ml import backbones, lora, runtime
+from ml import backbones, lora, packed, runtime
 from ml.types import MECHANISMS, Pair
 
 Encoded = tuple[list[int], list[tuple[int, int]]]
@@ -97,6 +97,10 @@ class Network(nn.Module):
         """What computes the same in bfloat16, as far as there is such a thing: here not."""
         return self
 
+    def prepacked(self) -> Network:
+        """The same, its weights laid out for the CPU's fastest products, as far as that is worth while: here not."""
+        return self
+
 
 class Epitome(Network):
     """One pass for all mechanisms: an adapted encoder and three heads."""
@@ -128,6 +132,11 @@ class Epitome(Network):
         found = copy.deepcopy(self)
         found.encoder.to(torch.bfloat16)
         return found
+
+    def prepacked(self) -> Epitome:
+        if next(self.parameters()).device.type == "cpu":
+            packed.pack(self.encoder)
+        return self
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ CERTAINLY_NONE: Distribution = (1.0, 0.0, 0.0)
 SILENT = Score(levels=(0, 0, 0), probabilities=(CERTAINLY_NONE,) * 3)
 WEIGHTS_FILE = "model.safetensors"
 BATCH = 16
-CLOSE = 0.1  # decisions closer than this in log-probability are taken in float32; bfloat16 moves them by .05 at most
+CLOSE = 0.08  # decisions closer than this in log-probability are taken in float32; bfloat16 moves them by .05 at most
 
 
 class EpitomeScorer:
@@ -45,6 +45,7 @@ class EpitomeScorer:
         self.calibration = calibration or Calibration()
         self.fast = fast
         self.quick = model.quickened() if fast else model
+        model.prepacked()
 
     def score(self, pairs: Sequence[Pair], *, progress: str = "") -> list[Score]:
         """One score a pair, in the order given. A reply without a letter or digit has level 0 throughout."""

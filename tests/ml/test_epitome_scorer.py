@@ -96,13 +96,20 @@ def test_levels_are_the_likeliest_and_totals_add_up() -> None:
 
 
 @pytest.mark.parametrize("name", ["outcome", "reward"])
-def test_bfloat16_names_the_levels_of_float32(name: str) -> None:
-    from ml.epitome.scorer import EpitomeScorer
+def test_bfloat16_names_the_levels_of_float32(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
 
-    one = scorer(name)
-    fast, exact = (EpitomeScorer(one.release, one.model, one.calibration, fast=fast) for fast in (True, False))
+    from ml import runtime
+    from ml.epitome.scorer import load
+
     pairs = [Pair(POST, reply) for reply in REPLIES]
-    assert all(close(a, b) for a, b in zip(fast.score(pairs), exact.score(pairs), strict=True))
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        monkeypatch.setattr(runtime, "precision", lambda dtype=dtype: dtype)
+        one = load(name)
+        assert one.fast == (dtype == torch.bfloat16)
+        found.append(one.score(pairs))
+    assert all(close(a, b) for a, b in zip(*found, strict=True))
 
 
 def test_rationales_point_into_the_reply_as_it_was_typed() -> None:
