@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ml import backbones, runtime
-from ml.releases import folder, manifest, verified
+from ml.releases import WeightsError, folder, manifest, verified
 
 HIDDEN = 128
 WIDTH = 384
@@ -67,13 +68,16 @@ class Coherence(nn.Module):
 
 
 def pairs(replies: Sequence[Sequence[str]], seed: int) -> list[tuple[str, str, int]]:
-    """(sentence, sentence, 1 if of one reply): as many of each kind."""
+    """(sentence, sentence, 1 if of one reply): as many of each kind. Raises ValueError for fewer than two replies."""
     chance = random.Random(seed)  # noqa: S311 - a draw, not a secret
     long = [reply for reply in replies if len(reply) > 1]
+    if len(long) < 2:
+        raise ValueError("pairs need at least two replies of two sentences")
     found = []
-    for reply in long:
+    for place, reply in enumerate(long):
         one, other = chance.sample(list(reply), 2)
-        stranger = chance.choice(chance.choice(long))
+        step = chance.randrange(1, len(long))
+        stranger = chance.choice(long[(place + step) % len(long)])
         found += [(one, other, 1), (one, stranger, 0)]
     return found
 
@@ -114,7 +118,10 @@ def load(name: str = "partner", *, root: Path | None = None) -> Coherence:
     """The classifier of a release, its weights verified."""
     directory = folder(name, root=root)
     info: dict[str, Any] = manifest(directory)
-    values = load_tensors(verified(directory / "coherence.safetensors", info["coherence"]["sha256"]).read_bytes())
     model = Coherence()
-    model.load_state_dict({key: value.float() for key, value in values.items()})
+    try:
+        file = verified(directory / "coherence.safetensors", info["coherence"]["sha256"])
+        model.load_state_dict({key: value.float() for key, value in load_tensors(file.read_bytes()).items()})
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(f"{name} has no readable coherence classifier: {error}") from error
     return model.eval()
