@@ -27,6 +27,7 @@ from ml.epitome.data import read_pairs
 from ml.epitome.inference import predict
 from ml.epitome.model import encode
 from ml.epitome.scorer import CLOSE, EpitomeScorer, load
+from ml.packed import Packed
 from ml.types import MECHANISMS, Pair
 
 SIDE, BATCH = 64, 32
@@ -134,7 +135,7 @@ def linear_weights(model: nn.Module) -> int:
     return sum(
         module.weight.numel()
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not name.startswith("heads.")
+        if isinstance(module, nn.Linear | Packed) and not name.startswith("heads.")
     )
 
 
