@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
 
@@ -159,7 +160,8 @@ def test_a_stop_can_still_become_an_erasure(alice: Participant) -> None:
 
 def test_the_audit_trail_holds_no_text_no_address_and_no_arm(hailey: Study) -> None:
     person = builders.participant(hailey, state=State.COMPLETED)
-    stored = " ".join(str((event.actor, event.object_ref, event.data)) for event in AuditEvent.objects.all())
+    events = " ".join(str((event.actor, event.object_ref, event.data)) for event in AuditEvent.objects.all())
+    stored = re.sub(r"\b[0-9a-f]{64}\b", "", events)  # a hash may hold the letters of an arm's code by chance
     assert person.code in " ".join(AuditEvent.objects.values_list("object_ref", flat=True))
     for secret in (person.user.email, "That sounds hard", person.allocation.arm, "feedback"):
         assert secret not in stored
