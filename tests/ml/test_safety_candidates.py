@@ -28,8 +28,8 @@ def test_a_good_suggestion_passes_the_whole_table(text: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
 def test_every_rule_has_examples_of_both_kinds(rule: Rule) -> None:
-    assert len(rule.caught) >= 3
-    assert rule.allowed
+    assert len(set(rule.caught)) >= 4
+    assert len(set(rule.allowed)) >= 3
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_every_rule_has_examples_of_both_kinds(rule: Rule) -> None:
         ("Oh no.", "too_short"),
         ("It sounds " + "so very, " * 20 + "hard.", "too_long"),
         ("It sounds hard \U0001f622.", "odd_characters"),
-        ("C'est vraiment très dur pour toi.", "odd_characters"),
+        ("It sounds très dur pour toi.", "odd_characters"),
         ("That sounds hard. What happened next?", "not_one_sentence"),
         ("It sounds like a lot to hold", "not_one_sentence"),
         ("it sounds like a lot to hold.", "not_one_sentence"),
-        ("Dat klinkt werkelijk heel zwaar vandaag.", "not_english"),
+        ("Twee shows achter elkaar klinkt werkelijk heel zwaar.", "not_english"),
         ("It sounds so qwrtpsdfgh today.", "not_english"),
         ("It sounds hard hard for you.", "repeats_itself"),
         ("It is so hard and it is so sad.", "repeats_itself"),
