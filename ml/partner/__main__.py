@@ -77,7 +77,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=300, help="rows of each group, at most (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--judge", default="outcome", help="the release that judges (default: %(default)s)")
-    parser.add_argument("--gate", type=float, default=3.5)
+    parser.add_argument("--gate", type=float, default=2.8)
     parser.add_argument("--min-gain", type=float, default=0.15)
     parser.add_argument("--lm", type=Path, help="folder of an independent causal language model, for perplexity")
     parser.add_argument("--coherence", type=Path, metavar="FILE.safetensors", help="instead of the release's")

@@ -49,7 +49,7 @@ PAPER = {
 class Settings:
     """How rewriters are asked; gate and least gain are the HAILEY protocol's."""
 
-    gate: float = 3.5
+    gate: float = 2.8
     min_gain: float = 0.15
     limit: int = 300
     seed: int = 1

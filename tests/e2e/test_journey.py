@@ -68,7 +68,7 @@ def test_an_empathic_reply_gets_praise_and_then_silence_until_it_changes(browser
     page = journey.page
     page.locator("#id_text").fill(
         "I'm so sorry, I feel really sad for you. That must feel like losing a part of yourself. "
-        "What has this been like for you?"
+        "How are you feeling about it now?"
     )
     page.locator("#help button").first.click()
     expect(page.get_by_text("Looks awesome! Keep up the good work")).to_be_visible(timeout=60_000)

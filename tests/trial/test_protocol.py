@@ -186,9 +186,9 @@ def test_eligibility_turns_people_away_with_the_reason_that_fits(
     ("old", "new", "place", "reason"),
     [
         ("target: 300", "target: 300\ncolour: blue", "colour", "Extra inputs are not permitted"),
-        ("gate: 3.5", "gate: 3.5\n  gates: 5", "feedback.gates", "Extra inputs are not permitted"),
+        ("gate: 2.8", "gate: 2.8\n  gates: 5", "feedback.gates", "Extra inputs are not permitted"),
         ("target: 300", "target: many", "target", "valid integer"),
-        ("gate: 3.5", "gate: 7.5", "feedback.gate", "less than or equal to 6"),
+        ("gate: 2.8", "gate: 7.5", "feedback.gate", "less than or equal to 6"),
         ("debrief: debrief.md", "", "debrief", "Field required"),
         ("block_sizes: [4, 6]", "block_sizes: [4, 5]", "", "block size 5 is no multiple"),
         ("block_sizes: [4, 6]", "block_sizes: [0]", "allocation.block_sizes.0", "greater than or equal to 1"),
