@@ -47,8 +47,9 @@ class Lesson:
             yield from ((mechanism, text) for text in getattr(self, mechanism))
 
 
-def files() -> list[Path]:
-    return sorted(FOLDER.glob("*.jsonl"))
+def files(wanted: str = "*") -> list[Path]:
+    """Stories are in `0*`, plain lessons, which keep to the words of their posts, in `1*` and `2*`."""
+    return sorted(FOLDER.glob(f"{wanted}.jsonl"))
 
 
 def lessons(paths: Iterable[Path] | None = None) -> list[Lesson]:
