@@ -37,6 +37,16 @@ class Draft:
     ids: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Need:
+    """Where a reply would take a mechanism's sentence: a window, its places' chances, its row among those read."""
+
+    mechanism: str
+    window: Window
+    places: tuple[float, ...]
+    row: int
+
+
 @dataclass
 class State:
     """What has been read so far: rows of a cache, which of its columns hold something, the next logits."""
@@ -66,24 +76,29 @@ class Decoder:
         self, post: str, reply: str, *, samples: int, seed: int, wanted: Sequence[str] = MECHANISMS
     ) -> list[Draft]:
         """`samples` sentences for each wanted mechanism, in the window where it is needed most."""
-        found = _some(windows(replied(reply)))
-        state = self._windows(self._post(post), found)
-        tagged = self._tags(state, len(found), wanted)
-        chances = self._chances(tagged).view(len(found), len(wanted), len(PLACES))
-        best = chances[:, :, STOP].argmin(0).tolist()
-        rows = [w * len(wanted) + m for m, w in enumerate(best) for _ in range(samples)]
+        tagged, needs = self._needs(post, reply, wanted)
+        rows = [need.row for need in needs for _ in range(samples)]
         sampled = self._sample(tagged.rows(rows), seed)
         return [
-            Draft(
-                wanted[i // samples],
-                self.tokens.text(ids),
-                found[best[i // samples]],
-                tuple(chances[best[i // samples], i // samples].tolist()),
-                likelihood,
-                tuple(ids),
-            )
-            for i, (ids, likelihood) in enumerate(sampled)
+            Draft(need.mechanism, self.tokens.text(ids), need.window, need.places, likelihood, tuple(ids))
+            for need, (ids, likelihood) in zip((n for n in needs for _ in range(samples)), sampled, strict=True)
         ]
+
+    @torch.inference_mode()
+    def needs(self, post: str, reply: str, wanted: Sequence[str] = MECHANISMS) -> list[Need]:
+        """For each wanted mechanism the window where it is needed most, and the chances of its places there."""
+        return self._needs(post, reply, wanted)[1]
+
+    def _needs(self, post: str, reply: str, wanted: Sequence[str]) -> tuple[State, list[Need]]:
+        found = _some(windows(replied(reply)))
+        tagged = self._tags(self._windows(self._post(post), found), len(found), wanted)
+        chances = self._chances(tagged).view(len(found), len(wanted), len(PLACES))
+        best = chances[:, :, STOP].argmin(0).tolist()
+        needs = [
+            Need(mechanism, found[w], tuple(chances[w, m].tolist()), w * len(wanted) + m)
+            for m, (mechanism, w) in enumerate(zip(wanted, best, strict=True))
+        ]
+        return tagged, needs
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -24,16 +24,16 @@ from ml.partner import coherence, corpus, smollm, training
 from ml.partner.corpus import Lesson
 from ml.partner.metrics import COMPOSED, HELD, SEEN, Language, Remembered, Row, Tools, Total, Turn, report, totals
 from ml.partner.policy import PolicyConfig
-from ml.partner.release import read_policy
-from ml.partner.rewriter import NAMES, VERSION
-from ml.partner.stages import LOW, STAGES, Place
+from ml.partner.release import read_policy, read_reader
+from ml.partner.rewriter import NAMES, VERSION, Partner
+from ml.partner.stages import LOW, Place
 from ml.releases import UnknownReleaseError, WeightsError, sha256_of
 from ml.safety import crisis
 from ml.types import Pair, Release, Rewriter, Scorer
 
 T = TypeVar("T")
 
-VARIANTS = ("base", *STAGES[1:])
+VARIANTS = ("base", "warm", "reinforce", "best")
 FEWEST = 100  # empathic replies; the forum's are completed with composed ones up to so many
 SHOWN = ("empathy", "perplexity", "specificity", "distinct_1", "distinct_2", "coherence", "edit_rate")
 # WWW 2021, tables 2 and 3, in the order of SHOWN.
@@ -131,36 +131,37 @@ def builders(names: Sequence[str], place: Place | None, settings: Settings) -> d
         stage = name.removesuffix("+book")
         if name not in NAMES and stage not in VARIANTS:
             raise UnknownReleaseError(f"there is no rewriter {name!r}; there are: {', '.join((*NAMES, *VARIANTS))}")
-        if name not in NAMES and stage != "base" and place is None:
+        if name not in NAMES and place is None:
             raise UnknownReleaseError(f"{name!r} is a stage of training: say with --stages where its files are")
-    return {name: _builder(name, place, settings) for name in names}
+    return {name: _builder(name, place or Place(Path()), settings) for name in names}
 
 
-def _builder(name: str, place: Place | None, settings: Settings) -> Callable[[], Rewriter]:
+def _builder(name: str, place: Place, settings: Settings) -> Callable[[], Rewriter]:
     how = {"gate": settings.gate, "min_gain": settings.min_gain}
     if name in NAMES:
         return lambda: registry.rewriter(name, scorer="reward", **how)
     return lambda: build_variant(name, place, scorer=registry.scorer("reward"), **how)
 
 
-def build_variant(name: str, place: Place | None, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:
-    """The policy as a stage left it ("warm"), or untrained ("base"); "warm+book" has the phrase book beside it.
+def build_variant(name: str, place: Place, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:
+    """The policy as a stage left it ("warm"), or untrained ("base"), with the stages' reader; "warm+book" lets it
+    choose among the phrase book's moves as well.
 
-    Raises WeightsError where the stage's file is absent or of another configuration.
+    Raises WeightsError where a file is absent or of another configuration.
     """
     stage = name.removesuffix("+book")
-    file = None if place is None or stage == "base" else place.trained(stage)
+    file = None if stage == "base" else place.trained(stage)
     release = Release(name, VERSION, sha256_of(file) if file else smollm.GGUF_SHA256)
     torch.manual_seed(1)  # the untrained place head is drawn
     try:
         policy, tokens = read_policy(load_file(file) if file else None, PolicyConfig())
-    except (ValueError, SafetensorError) as error:
-        raise WeightsError(f"{file} does not hold a policy: {error}") from error
-    from ml.partner.rewriter import build_policy
+        judge = read_reader(load_file(place.trained("reader")))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise WeightsError(f"{file} does not hold a policy, or there is no reader beside it: {error}") from error
+    from ml.partner.source import PolicySource
 
-    book = name.endswith("+book")
-    built: Rewriter = build_policy(policy, tokens, release, scorer=scorer, gate=gate, min_gain=min_gain, book=book)
-    return built
+    source = PolicySource(policy, tokens, judge, release, book=name.endswith("+book"))
+    return Partner(release, [source], scorer=scorer, gate=gate, min_gain=min_gain)
 
 
 def language(path: Path | None) -> tuple[Language, dict[str, Any]]:

@@ -23,14 +23,6 @@ PEOPLE = (
     "children baby friend friends boss manager teacher nan grandmother grandfather grandma grandpa flatmate roommate "
     "colleague supervisor doctor dog cat family neighbour landlord"
 )
-FEELINGS = """
-sad sadness hurt hurtful lonely loneliness alone afraid scared scary frightened frightening tired tiring exhausted
-exhausting overwhelmed overwhelming frustrated frustrating painful pain confused confusing disappointed disappointing
-hard difficult tough heavy unfair embarrassed embarrassing ashamed shame guilty guilt angry anger upset upsetting
-worried worry anxious nervous stressful draining heartbreaking devastating awful terrible dreadful lost missing
-hopeless helpless unseen unheard forgotten ignored jealous relieved relief proud numb empty torn stuck
-"""
-SHARED = 2  # content words that a generated sentence must have in common with the post
 MEN = """
 dad da daddy father husband boyfriend brother son grandad grandpa grandfather uncle nephew man boy bloke guy lad
 """
@@ -64,31 +56,16 @@ def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str 
     if move.theme == MODEL and (unsafe := check(move.text)):
         return unsafe.reason
     if move.fit <= 0:
-        return "not_fluent"
+        return "doubtful"
     if _repeats(move.text, reply):
         return "already_said"
     if move.theme != MODEL:
         return None
-    return unfaithful(move.text, post) if move.slot else ungrounded(move.text, post)
-
-
-def ungrounded(text: str, post: str) -> str | None:
-    """Why a generated sentence is not about this post: it must take up its words and invent nothing.
-
-    What is neither a word of the post nor the name of a feeling is taken for an invention.
-    """
-    mine = stems(text)
-    if _names_strangers(text, post):
-        return "names_someone_not_in_the_post"
-    if len(mine & stems(post)) < SHARED:
-        return "says_too_little_of_the_post"
-    if not text.endswith("?") and not mine & stems(FEELINGS):
-        return "names_no_feeling"
-    return "invents_something" if mine - stems(post) - stems(FEELINGS) else None
+    return unfaithful(move.text, post)
 
 
 def unfaithful(text: str, post: str) -> str | None:
-    """Why a sentence of the trained policy is not about this post: it names others, or takes up none of its words."""
+    """Why a generated sentence is not about this post: it names others, or takes up none of its words."""
     if _names_strangers(text, post):
         return "names_someone_not_in_the_post"
     if _gives_a_sex(text, post):

@@ -89,7 +89,8 @@ def rewritten(pair: Pair, draft: Draft, place: int) -> Rewritten:
         "insert" if op == "insert" else "replace", index, mine[index] if op == "replace" else "", draft.text, 0, 0
     )
     beside = mine[max(0, index - 1) : index + 1] if op == "insert" else mine[max(0, index - 1) : index]
-    return Rewritten(pair.seeker, pair.response, apply(pair.response, [edit]), draft.text, tuple(beside[:WINDOW]))
+    after = apply(pair.response, [edit])
+    return Rewritten(pair.seeker, pair.response, after, draft.text, tuple(beside[:WINDOW]), draft.mechanism)
 
 
 def rewarded(found: Sequence[Attempt], rewards: Rewards) -> tuple[Tensor, dict[str, float]]:
@@ -109,8 +110,8 @@ def rewarded(found: Sequence[Attempt], rewards: Rewards) -> tuple[Tensor, dict[s
 class Baseline:
     """The running mean of the last rewards (WWW 2021, section 5.3)."""
 
-    def __init__(self) -> None:
-        self.last: deque[float] = deque(maxlen=BASELINE)
+    def __init__(self, last: Sequence[float] = ()) -> None:
+        self.last: deque[float] = deque(last, maxlen=BASELINE)
 
     def advantage(self, rewards: Tensor) -> Tensor:
         mean = sum(self.last) / len(self.last) if self.last else float(rewards.mean())

@@ -1,4 +1,5 @@
-"""What reinforcement pays the policy for: PARTNER's four rewards (WWW 2021, section 5.2) and one for small edits."""
+"""What reinforcement pays the policy for: PARTNER's four rewards (WWW 2021, section 5.2), one for small edits, and
+the verdict of the strict reader, without which the others are earned by sentences that mix up who did what."""
 
 from __future__ import annotations
 
@@ -11,21 +12,24 @@ from torch import Tensor
 
 from ml.partner.coherence import Coherence, Embedder
 from ml.partner.policy import Tokens, post_text
+from ml.partner.reader import Judged, Reader, chances
 from ml.types import Pair, Scorer
 
 LAMBDA = 0.5  # forward against backward in the mutual information
+EVEN = 0.5  # a reader's chance that earns nothing; below it a sentence costs
 REFUSED = -3.0  # in place of everything else, for a sentence that the safety table refuses
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The paper's weights, found there by grid search; `small` and the penalty are this project's."""
+    """The paper's weights, found there by grid search; `small`, `reader` and the penalty are this project's."""
 
     empathy: float = 1.0
     fluency: float = 10.0
     coherence: float = 0.1
     information: float = 0.1
     small: float = 0.4
+    reader: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Rewritten:
     after: str
     sentence: str
     beside: tuple[str, ...]
+    mechanism: str = "er"
 
     @property
     def edit_rate(self) -> float:
@@ -79,9 +84,10 @@ class Rewards:
         language: LanguageModel,
         coherence: Coherence,
         embed: Embedder,
+        reader: Reader,
         weights: Weights | None = None,
     ) -> None:
-        self.scorer, self.language = scorer, language
+        self.scorer, self.language, self.reader = scorer, language, reader
         self.coherence, self.embed = coherence, embed
         self.weights = weights or Weights()
 
@@ -93,6 +99,7 @@ class Rewards:
             "coherence": self._coherence(found),
             "information": self._information(found),
             "small": -torch.tensor([one.edit_rate for one in found]),
+            "reader": self._reader(found),
         }
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:
@@ -116,6 +123,10 @@ class Rewards:
             [post_text(one.sentence) for one in found], [one.post[:400] for one in found]
         )
         return LAMBDA * forward + (1 - LAMBDA) * backward
+
+    def _reader(self, found: Sequence[Rewritten]) -> Tensor:
+        judged = [Judged(one.post, one.mechanism, one.sentence, shown=False) for one in found]
+        return torch.tensor(chances(self.reader, judged, self.language.tokens)) - EVEN
 
     @torch.inference_mode()
     def _coherence(self, found: Sequence[Rewritten]) -> Tensor:

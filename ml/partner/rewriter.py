@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ml.partner import phrases
 from ml.partner.filters import alike, refusal
@@ -16,9 +16,6 @@ from ml.partner.placing import AFTER_WARMTH, View, slots, view
 from ml.releases import UnknownReleaseError
 from ml.safety import crisis
 from ml.types import MECHANISMS, Edit, Op, Outcome, Pair, Proposal, Refusal, Release, Rewriter, Score, Scorer, Slot
-
-if TYPE_CHECKING:
-    from ml.partner.policy import Policy, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -254,23 +251,12 @@ def build(name: str, *, scorer: Scorer, gate: float, min_gain: float) -> Rewrite
 
         source = endpoint.Endpoint(endpoint.settings())
         return Partner(source.release, [source], scorer=scorer, gate=gate, min_gain=min_gain)
-    book = PhraseBook()
     if name == "phrasebook":
+        book = PhraseBook()
         return Partner(book.release, [book], scorer=scorer, gate=gate, min_gain=min_gain)
     if name != "partner":
         raise UnknownReleaseError(f"there is no rewriter {name!r}; there are: {', '.join(NAMES)}")
-    from ml.partner.generator import Generator
-
-    generator = Generator.load()
-    release = Release("partner", VERSION, generator.release.sha256)
-    return Partner(release, [book, generator], scorer=scorer, gate=gate, min_gain=min_gain)
-
-
-def build_policy(
-    policy: Policy, tokens: Tokens, release: Release, *, scorer: Scorer, gate: float, min_gain: float, book: bool
-) -> Rewriter:
-    """A rewriter over a policy that is not released, for comparison; `book` puts the phrase book beside it."""
     from ml.partner.source import PolicySource
 
-    sources: list[Source] = [PolicySource(policy, tokens, release), *([PhraseBook()] if book else [])]
-    return Partner(release, sources, scorer=scorer, gate=gate, min_gain=min_gain)
+    policy = PolicySource.load()
+    return Partner(policy.release, [policy], scorer=scorer, gate=gate, min_gain=min_gain)

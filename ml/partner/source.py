@@ -1,24 +1,26 @@
-"""The trained policy as a source of moves: its sentences at the places that it chose, or nothing where it stops."""
+"""The trained policy as a source of moves: its best sentences for a post, at the places that it chose in a reply."""
 
 from __future__ import annotations
 
 import logging
+import random
+from collections.abc import Sequence
 
-import torch
-
-from ml.partner import release
-from ml.partner.coherence import Embedder
-from ml.partner.decoding import Decoder, Draft
-from ml.partner.filters import ADDRESSED
+from ml.partner import phrases, reader, release
+from ml.partner.ahead import Ahead, Candidate
+from ml.partner.decoding import Decoder, Need
 from ml.partner.phrases import MODEL, Move, cold
 from ml.partner.placing import SHOWN_CHARACTERS
 from ml.partner.policy import PLACES, STOP, Policy, Tokens, replied
+from ml.partner.reader import Judged, Reader
+from ml.safety.orders import hidden
 from ml.types import Op, Release, Slot
 
 log = logging.getLogger(__name__)
 
-SAMPLES = 2  # sentences for each mechanism and request
-LEAST_LIKELIHOOD = -1.9  # mean log-probability a token; below it, sentences wander
+SAMPLES = 16  # sentences for each mechanism and post
+LEAST_CHANCE = 0.5  # that a strict reader would show it
+SEED = 11  # of what is drawn ahead, so that every worker draws the same
 SURE = 0.6  # how sure of replacing a sentence that is not plainly cold
 READ = 1_200  # characters of a post that are read
 
@@ -26,71 +28,72 @@ READ = 1_200  # characters of a post that are read
 class PolicySource:
     """The policy in memory. The same post, reply and seed give the same moves."""
 
-    def __init__(self, policy: Policy, tokens: Tokens, found: Release, *, samples: int = SAMPLES) -> None:
+    def __init__(self, policy: Policy, tokens: Tokens, judge: Reader, found: Release, *, book: bool = True) -> None:
         self.release = found
+        self.book = book
         self.decoder = Decoder(policy, tokens)
-        self.embed = Embedder()
-        self.samples = samples
+        self.judge = judge
+        self.ahead = Ahead(self._draw, found)
 
     @classmethod
     def load(cls) -> PolicySource:
         """Raises WeightsError where the release or the language model is not as it was released."""
         found = cls(*release.load())
-        found.moves("A short post to read once, before anybody waits.", "Ok.", seed=0)
         log.info("rewriter %s ready", found.release)
         return found
 
     def moves(self, post: str, reply: str, *, seed: int) -> list[Move]:
-        """The drafts with a place, closest to the post first; of fit 0 where the policy found them unlikely."""
-        with torch.inference_mode():
-            drafts = self.decoder.drafts(post[:READ], reply, samples=self.samples, seed=seed)
-        mine = replied(reply)
-        placed = [(draft, place(draft, mine)) for draft in drafts]
-        kept = [(draft, slot) for draft, slot in placed if slot and draft.text]
-        near = self._nearness(post, [draft.text for draft, _ in kept])
-        moves = [
-            Move(draft.mechanism, draft.text, MODEL, fit(draft, closeness), slot)
-            for (draft, slot), closeness in zip(kept, near, strict=True)
-        ]
-        return sorted(moves, key=lambda move: -move.fit)
-
-    def _nearness(self, post: str, texts: list[str]) -> list[float]:
-        """Cosine of each sentence and the post."""
-        if not texts:
+        """The sentences that have a place in this reply, those that a reader would most likely show first."""
+        post = hidden(post[:READ])
+        if not post:
             return []
-        vectors = self.embed([post[:READ], *texts])
-        return (vectors[1:] @ vectors[0]).tolist()
+        mine, found = replied(reply), list(self.ahead(post))
+        slots = {need.mechanism: place(need, mine) for need in self.decoder.needs(post, reply)}
+        random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
+        moves = [Move(one.mechanism, one.text, one.theme, fit(one), slots[one.mechanism]) for one in found]
+        return sorted((move for move in moves if move.slot), key=lambda move: -round(move.fit, 1))
+
+    def _draw(self, post: str) -> list[Candidate]:
+        """The policy's sentences and the phrase book's, each with the reader's verdict."""
+        drafts = self.decoder.drafts(post, "", samples=SAMPLES, seed=SEED)
+        themes = {(draft.mechanism, draft.text): MODEL for draft in drafts if draft.text}
+        if self.book:
+            themes |= {(move.mechanism, move.text): move.theme for move in phrases.moves(post)}
+        judged = [Judged(post, mechanism, text, shown=False) for mechanism, text in themes]
+        chances = reader.chances(self.judge, judged, self.decoder.tokens)
+        return [
+            Candidate(one.mechanism, one.text, theme, chance)
+            for one, theme, chance in zip(judged, themes.values(), chances, strict=True)
+        ]
 
 
-def fit(draft: Draft, closeness: float) -> float:
-    """How closely a sentence knows the post, on the scale of the phrase book: 1 any post, 3 its situation."""
-    if draft.likelihood < LEAST_LIKELIHOOD:
-        return 0.0
-    return 2.0 + min(1.5, 2.0 * max(0.0, closeness)) + 0.2 * bool(ADDRESSED.search(draft.text))
+def fit(one: Candidate) -> float:
+    """How closely a sentence knows the post, on the phrase book's scale (3: its situation); 0 for a doubtful one."""
+    return 2.0 + 2.0 * (one.chance - LEAST_CHANCE) if one.chance >= LEAST_CHANCE else 0.0
 
 
-def place(draft: Draft, mine: list[str]) -> Slot | None:
+def place(need: Need, mine: Sequence[str]) -> Slot | None:
     """The likeliest place that this reply has; None where the policy would rather stop.
 
     A sentence of the writer's is replaced only where it is plainly cold or the policy is sure.
     """
-    order = sorted(range(len(PLACES)), key=lambda at: -draft.places[at])
+    order = sorted(range(len(PLACES)), key=lambda at: -need.places[at])
     for at in order:
         if at == STOP:
             return None
-        slot = _slot(draft, at, mine)
+        slot = _slot(need, at, mine)
         if slot:
             return slot
     return None
 
 
-def _slot(draft: Draft, at: int, mine: list[str]) -> Slot | None:
+def _slot(need: Need, at: int, mine: Sequence[str]) -> Slot | None:
     name, offset = PLACES[at].split()
     op: Op = "insert" if name == "insert" else "replace"
-    index = draft.window.first + int(offset)
+    index = need.window.first + int(offset)
     if op == "insert":
         return Slot(op, index) if index <= len(mine) else None
     if index >= len(mine) or len(mine[index]) >= SHOWN_CHARACTERS:
         return None
     plainly = cold(mine[index])
-    return Slot(op, index, mine[index], plainly or "") if plainly or draft.places[at] >= SURE else None
+    return Slot(op, index, mine[index], plainly or "") if plainly or need.places[at] >= SURE else None

@@ -1,11 +1,13 @@
-"""The stages of training the rewriter, each resumable: coherence, warm start, REINFORCE, best of n."""
+"""The stages of training the rewriter, each resumable: coherence, warm start, reader, REINFORCE, best of n."""
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,15 +17,29 @@ from ml import runtime
 from ml.epitome import scorer
 from ml.epitome.data import Example, position, read_examples
 from ml.epitome.train import RECIPES
-from ml.partner import coherence, corpus, reinforce, training, warmstart
+from ml.lora import Adapted
+from ml.partner import coherence, corpus, reader, reinforce, release, training, warmstart
 from ml.partner.coherence import Coherence, Embedder
 from ml.partner.decoding import Decoder
-from ml.partner.policy import Policy, PolicyConfig, Tokens, Tree, pack, replied
+from ml.partner.policy import Branch, Policy, PolicyConfig, Tokens, Tree, pack, replied
 from ml.partner.rewards import LanguageModel, Rewards
 from ml.types import Pair, Scorer
 
 LOW = 2.0  # expected total below which a reply is one to practise on
-STAGES = ("coherence", "warm", "reinforce", "best")
+STAGES = ("coherence", "warm", "reader", "reinforce", "best")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the warm start: which files of the corpus, and how often."""
+
+    name: str
+    files: str
+    epochs: int
+
+
+# Stories are rich and far from their posts' words; plain lessons turn a post's own words round. The last learnt wins.
+CURRICULUM = (Part("stories", "0*", 1), Part("plain", "1*", 1), Part("warm", "[12]*", 2))
 
 
 @dataclass(frozen=True)
@@ -45,13 +61,15 @@ def run(options: Namespace) -> None:
     if unknown := set(wanted) - set(STAGES):
         raise ValueError(f"there is no stage {', '.join(sorted(unknown))}: {', '.join(STAGES)}")
     examples, place, config = read_examples(options.data), Place(options.state), PolicyConfig()
-    warm = training.WarmStart(epochs=options.epochs, seed=options.seed)
+    warm = training.WarmStart(seed=options.seed)
     if "coherence" in wanted:
         replies = [replied(one.pair.response) for one in _practised(examples)]
         _, accuracy = train_coherence(replies, place)
         tqdm.write(f"coherence: {accuracy:.3f} of unseen pairs told apart")
     if "warm" in wanted:
         train_warm(warm, config, place)
+    if "reader" in wanted:
+        tqdm.write(f"reader, on folds that it did not learn from: {train_reader(place)}")
     if not {"reinforce", "best"} & set(wanted):
         return
     pairs = practice(examples, scorer.load("reward"), seed=options.seed, most=options.pairs)
@@ -92,13 +110,41 @@ def read_coherence(place: Place) -> Coherence:
 
 
 def train_warm(recipe: training.WarmStart, config: PolicyConfig, place: Place) -> Policy:
-    policy = training.warm_start(corpus.lessons(), recipe, config, place.run("warm"))
+    """The curriculum in order, each part from what the one before has learnt."""
+    begin = None
+    for part in CURRICULUM:
+        policy = training.warm_start(
+            corpus.lessons(corpus.files(part.files)),
+            replace(recipe, epochs=part.epochs),
+            config,
+            place.run(part.name),
+            begin,
+        )
+        begin = policy.trained()
     save_stage(policy, place, "warm")
     return policy
 
 
-def save_stage(policy: Policy, place: Place, stage: str) -> None:
-    save_file({name: value.detach().clone() for name, value in policy.trained().items()}, place.trained(stage))
+def save_stage(part: Adapted, place: Place, stage: str) -> None:
+    save_file({name: value.detach().clone() for name, value in part.trained().items()}, place.trained(stage))
+
+
+def train_reader(place: Place, recipe: reader.Lessons | None = None) -> dict[str, float]:
+    """The reader of all labels; returns how well readers of the other folds judge each fold."""
+    recipe, found = recipe or reader.Lessons(), reader.labels()
+    tokens, chances = training.load_base(torch.device("cpu"))[1], [0.0] * len(found)
+    for held in range(recipe.folds):
+        mine = [i for i, one in enumerate(found) if reader.fold(one.post, recipe.folds) == held]
+        others = [one for one in found if reader.fold(one.post, recipe.folds) != held]
+        model, _ = training.load_base(torch.device("cpu"))
+        judge = reader.train(model, others, tokens, recipe)
+        for i, chance in zip(mine, reader.chances(judge, [found[i] for i in mine], tokens), strict=True):
+            chances[i] = chance
+    figures = reader.quality(found, chances)
+    (place.root / "reader.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    model, _ = training.load_base(torch.device("cpu"))
+    save_stage(reader.train(model, found, tokens, recipe), place, "reader")
+    return figures
 
 
 def resumed(place: Place, stage: str, config: PolicyConfig) -> tuple[Policy, Tokens]:
@@ -112,7 +158,8 @@ def resumed(place: Place, stage: str, config: PolicyConfig) -> tuple[Policy, Tok
 def rewards(place: Place) -> Rewards:
     base, tokens = training.load_base(torch.device("cpu"))
     base = base.to(runtime.precision())
-    return Rewards(scorer.load("reward"), LanguageModel(base, tokens), read_coherence(place), Embedder())
+    judge = release.read_reader(load_file(place.trained("reader")))
+    return Rewards(scorer.load("reward"), LanguageModel(base, tokens), read_coherence(place), Embedder(), judge)
 
 
 def train_reinforce(
@@ -120,15 +167,17 @@ def train_reinforce(
 ) -> Policy:
     """One pair a step, `samples` actions for each mechanism; a log row every ten steps."""
     policy, tokens = resumed(place, "warm", config)
-    pay, baseline = rewards(place), reinforce.Baseline()
+    pay = rewards(place)
     session = training.Session(
         policy, place.run("reinforce"), rate=recipe.rate, decay=0.0, steps=recipe.steps, warm_up=0.05
     )
     session.restore((recipe, config))
+    baseline = reinforce.Baseline(session.memory)
     with tqdm(range(session.step, recipe.steps), desc="reinforce", unit="step", mininterval=10) as bar:
         for step in bar:
             pair = pairs[step % len(pairs)]
             values = _step(session, Decoder(policy, tokens, remember=False), pair, pay, baseline, recipe, step)
+            session.memory = list(baseline.last)
             if step % 10 == 9:
                 session.save((recipe, config))
             bar.set_postfix(reward=f"{values['reward']:.2f}", refresh=False)
@@ -153,9 +202,32 @@ def _step(
     session.descend(loss)
     refused = sum(one.rewritten is None for one in found) / len(found)
     values = {"reward": float(earned.mean()), "refused": refused, "loss": float(loss.detach())}
-    none = dict.fromkeys(("empathy", "fluency", "coherence", "information", "small"), float("nan"))
+    none = dict.fromkeys(("empathy", "fluency", "coherence", "information", "small", "reader"), float("nan"))
     session.log(**values, **(none | parts))
     return values
+
+
+def _chosen(decoder: Decoder, pairs: Sequence[Pair], place: Place, samples: int) -> list[Tree]:
+    """The best of n for each pair; kept on disk as they are found, so that a run goes on where it stopped."""
+    place.run("best").mkdir(parents=True, exist_ok=True)
+    kept = place.run("best") / "chosen.jsonl"
+    done = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
+    pay, fast = rewards(place), runtime.precision() == torch.bfloat16
+    with kept.open("a", encoding="utf-8") as file:
+        bar = tqdm(pairs[len(done) :], desc="best of n", unit="pair", mininterval=10)
+        for step, pair in enumerate(bar, start=len(done)):
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+                found = reinforce.attempts(decoder, pair, samples=samples, seed=77_000 + step)
+                trees = reinforce.best(pair, found, pay, decoder.tokens)
+            done.append(json.dumps([asdict(tree) for tree in trees]))
+            file.write(done[-1] + "\n")
+            file.flush()
+    return [_tree(row) for line in done for row in json.loads(line)]
+
+
+def _tree(row: dict[str, Any]) -> Tree:
+    branches = (Branch(b["mechanism"], tuple(b["sentence"]), b["place"]) for b in row["branches"])
+    return Tree(tuple(row["trunk"]), tuple(branches))
 
 
 def train_best(
@@ -163,12 +235,7 @@ def train_best(
 ) -> Policy:
     """Distil the best of n samples, with as many lessons beside them, in one epoch."""
     policy, tokens = resumed(place, "warm", config)
-    pay, decoder = rewards(place), Decoder(policy, tokens, remember=False)
-    chosen: list[Tree] = []
-    for step, pair in enumerate(tqdm(pairs, desc="best of n", unit="pair", mininterval=10)):
-        with torch.autocast("cpu", torch.bfloat16, enabled=runtime.precision() == torch.bfloat16):
-            found = reinforce.attempts(decoder, pair, samples=samples, seed=77_000 + step)
-            chosen += reinforce.best(pair, found, pay, tokens)
+    chosen = _chosen(Decoder(policy, tokens, remember=False), pairs, place, samples)
     lessons, _ = training.split(corpus.lessons())
     own = [tree for batch in warmstart.epoch(lessons, tokens, size=1, seed=recipe.seed) for tree in batch]
     rows = [*chosen, *training.drawn(recipe.seed).sample(own, min(len(own), len(chosen) // 2))]

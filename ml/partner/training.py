@@ -58,6 +58,7 @@ class Session:
         self, policy: Policy, directory: Path, *, rate: float, decay: float, steps: int, warm_up: float
     ) -> None:
         self.policy, self.directory, self.step, self.steps, self.epoch = policy, directory, 0, steps, 0
+        self.memory: list[float] = []  # what else a run must remember, such as its last rewards
         self.warm = max(1, int(warm_up * steps))
         self.optimiser = torch.optim.AdamW(policy.trained().values(), lr=rate, weight_decay=decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
@@ -92,6 +93,7 @@ class Session:
         state = {
             "step": self.step,
             "epoch": self.epoch,
+            "memory": self.memory,
             "trained": {name: value.detach() for name, value in self.policy.trained().items()},
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -112,17 +114,27 @@ class Session:
         self.policy.load_trained(state["trained"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
-        self.step, self.epoch = state["step"], state["epoch"]
+        self.step, self.epoch, self.memory = state["step"], state["epoch"], state.get("memory", [])
         return True
 
 
 def warm_start(
-    found: Sequence[Lesson], recipe: WarmStart, config: PolicyConfig, directory: Path, stop: int | None = None
+    found: Sequence[Lesson],
+    recipe: WarmStart,
+    config: PolicyConfig,
+    directory: Path,
+    begin: dict[str, torch.Tensor] | None = None,
+    stop: int | None = None,
 ) -> Policy:
-    """The policy after supervised learning on the lessons, or after epoch `stop`; resumes where it stopped."""
+    """The policy after supervised learning on the lessons, from the values `begin`; resumes where it stopped.
+
+    `stop` ends it after that epoch, to be gone on with later.
+    """
     torch.manual_seed(recipe.seed)
     model, tokens = load_base(torch.device("cpu"))
     policy = Policy(model, config)
+    if begin is not None:
+        policy.load_trained(begin)
     training, held = split(found)
     per_epoch = -(-len(training) // recipe.size)
     session = Session(

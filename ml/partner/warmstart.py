@@ -20,7 +20,7 @@ from ml.partner.policy import PLACES, STOP, WINDOW, Branch, Packed, Policy, Toke
 from ml.text import apply
 from ml.types import MECHANISMS, Edit, Slot
 
-EMPTY = 0.06  # share of rows with nothing written yet
+EMPTY = 0.3  # share of rows with nothing written yet: sentences are drawn ahead of any reply (source.py)
 ALREADY = 0.35  # share of rows that hold one good sentence already
 PLACE_WEIGHT = 0.3
 

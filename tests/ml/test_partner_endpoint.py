@@ -209,7 +209,7 @@ BAD = {
     "It must hurt that nobody came to the wedding.": "says_too_little_of_the_post",
     "It must hurt that your boss\npresented your work.": "odd_characters",
     "It must hurt that your boss \x00 presented your work \ud800.": "odd_characters",
-    "Did it hurt that your boss presented your work?": "not_fluent",
+    "Did it hurt that your boss presented your work?": "doubtful",
 }
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from ml.partner import smollm
 from ml.partner.__main__ import DataError, main, read
-from ml.partner.generator import EXAMPLES, first_sentence, fit, prefix
 from ml.releases import WeightsError
 
 POST = "My boss presented my work as his own today. I clapped along with everyone."
@@ -59,29 +58,6 @@ def test_a_broken_manifest_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("That hurts. And more", "That hurts."),
-        ("That hurts and it goes on", ""),
-        ("That hurts.<|im_end|>", "That hurts."),
-        ("It sounds\nhard.", ""),
-        ("", ""),
-    ],
-)
-def test_only_a_whole_first_sentence_is_kept(text: str, expected: str) -> None:
-    assert first_sentence(text) == expected
-
-
-def test_a_generated_sentence_is_never_closer_than_an_authored_one() -> None:
-    assert fit("It must hurt that your boss presented your work as his own.", POST) < 2.5
-    assert fit("It must be hard.", POST) == 2.0
-
-
-def test_the_prompt_holds_every_example_once() -> None:
-    assert all(prefix().count(post) == 1 for post, _ in EXAMPLES)
-
-
-@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"seeker_post,reply\na,b\n", "no column response_post"),
@@ -119,19 +95,3 @@ def test_the_real_rewriters_answer_over_a_file(tmp_path: Path) -> None:
     assert {"op", "index", "old", "new", "gain"} == set(first["edits"][0])
     assert second["edits"] == []
     assert second["rewritten"] == "Ok."
-
-
-@pytest.mark.models
-def test_generation_repeats_for_a_seed_and_stands_alone() -> None:
-    from ml.partner.generator import Generator
-
-    try:
-        generator = Generator.load()
-    except WeightsError as error:
-        pytest.skip(str(error))
-    drafts = generator.drafts(POST, seed=3)
-    assert len(drafts) == 4
-    assert {draft.mechanism for draft in drafts} == {"er", "ip", "ex"}
-    generator.drafts("Something else entirely, about a garden.", seed=4)
-    assert generator.drafts(POST, seed=3) == drafts
-    assert all("<|" not in draft.text and "\n" not in draft.text for draft in drafts)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.partner.filters import alike, refusal, ungrounded
+from ml.partner.filters import alike, refusal, unfaithful
 from ml.partner.phrases import Move
 from ml.partner.rewriter import build
 from ml.releases import UnknownReleaseError
@@ -183,13 +183,14 @@ def test_the_release_changes_with_the_book() -> None:
     [
         ("It must hurt that your boss presented your work.", None),
         ("It must hurt that your sister presented your work.", "names_someone_not_in_the_post"),
-        ("I'm so sorry that your boss presented your work.", "names_no_feeling"),
+        ("I'm so sorry that your boss presented your work.", None),
         ("It must be so hard.", "says_too_little_of_the_post"),
-        ("It must hurt that your boss presented your work at the wedding.", "invents_something"),
+        ("It must hurt that she presented your work.", "gives_somebody_a_sex"),
+        ("It must hurt after 3 years that your boss presented your work.", "invents_a_number"),
     ],
 )
 def test_a_generated_sentence_must_rest_on_the_post(text: str, reason: str | None) -> None:
-    assert ungrounded(text, POST) == reason
+    assert unfaithful(text, POST) == reason
 
 
 @pytest.mark.parametrize(
