@@ -18,6 +18,8 @@ class FeedbackIntervention:
 
     def panel(self, request: HttpRequest, reply: Reply) -> SafeString:
         view = panel.of(reply)
+        if view.request is None:
+            requests.prepare(reply)
         shown = render_to_string("feedback/help.html", {"panel": view, "reply": reply}, request)
         if view.request is not None:
             requests.record_shown(view.request)

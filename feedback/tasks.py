@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from feedback.services import work
+from trial.models import Post
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,6 +20,13 @@ def process_feedback() -> None:
 def sweep_feedback() -> None:
     work.sweep()
     work.work_queue()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def prepare_post(post_id: int) -> None:
+    """Whoever waits comes first: what is prepared here is for somebody who still reads or writes."""
+    work.work_queue()
+    work.prepare(Post.objects.get(pk=post_id))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -142,3 +142,7 @@ class Rewriter(Protocol):
     def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
         """At most `limit` edits; `exclude` holds sentences already shown for this reply."""
         ...
+
+    def prepare(self, post: str) -> None:
+        """Do for a post what can be done before anybody asks; nothing, where that is nothing."""
+        ...

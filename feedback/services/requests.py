@@ -6,9 +6,11 @@ come one after the other; docs/feedback.md tells the whole life of a request.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from dataclasses import dataclass
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from trial.services import audit, replies
 from trial.services.allocation import intervention_of
 
 INTERVENTION = "feedback"
+PREPARED_SECONDS = 3600  # after which a post is read again, should a worker have lost it
 Status = FeedbackRequest.Status
 
 
@@ -83,6 +86,12 @@ def _create(reply: Reply, text: str, key: str) -> FeedbackRequest:
     # Robust: a broker that is away must not turn a stored request into an error page.
     transaction.on_commit(tasks.process_feedback.delay, robust=True)
     return request
+
+
+def prepare(reply: Reply) -> None:
+    """Let a worker read the post while the participant does; once in a while for each post, whoever opens it."""
+    if cache.add(f"feedback:prepared:{reply.post_id}", 1, PREPARED_SECONDS):
+        transaction.on_commit(functools.partial(tasks.prepare_post.delay, reply.post_id), robust=True)
 
 
 def call_again(request: FeedbackRequest) -> None:

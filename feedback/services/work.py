@@ -26,7 +26,7 @@ from feedback.models import FeedbackRequest, RefusedCandidate, Suggestion
 from feedback.rewriters import rewriter_for
 from ml.safety import crisis
 from ml.types import Proposal, Rewriter
-from trial.models import Study
+from trial.models import Post, Study
 from trial.protocol import FeedbackPolicy
 from trial.services import audit
 
@@ -240,6 +240,16 @@ def warm() -> None:
             rewriter.propose("I had a long day.", "That sounds hard.", seed=0)
         except Exception as error:
             logger.error("%s cannot be warmed: %s", rewriter.release, _name(error))  # noqa: TRY400
+
+
+def prepare(post: Post) -> None:
+    """Let the rewriter of the post's study read it before anybody asks. It may fail: a request will tell."""
+    policy = post.study.protocol.feedback
+    try:
+        rewriter = rewriter_for(policy)
+        _runner().call(functools.partial(rewriter.prepare, post.text), seconds=policy.lease_seconds)
+    except Exception as error:
+        logger.error("post %s cannot be prepared: %s", post.code, _name(error))  # noqa: TRY400
 
 
 # --- Sweep ----------------------------------------------------------------------------------

@@ -146,6 +146,9 @@ class Endpoint:
         content = _content(self._ask(body(self.settings.model, post, reply, seed)))
         return [Move(mechanism, text, MODEL, fit(mechanism, text, post)) for mechanism, text in drafts(content)]
 
+    def prepare(self, post: str) -> None:
+        """A request is made for a draft, never for a post alone."""
+
     def _ask(self, data: bytes) -> bytes:
         """The response's body. `seconds` limits each wait for the network; the worker's lease limits the whole."""
         deadline = time.monotonic() + self.settings.seconds

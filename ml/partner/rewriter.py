@@ -37,6 +37,8 @@ class Source(Protocol):
 
     def moves(self, post: str, reply: str, *, seed: int) -> list[Move]: ...
 
+    def prepare(self, post: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Option:
@@ -66,6 +68,9 @@ class PhraseBook:
         random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
         return sorted(found, key=lambda move: -move.fit)
 
+    def prepare(self, post: str) -> None:
+        """The book is read in no time."""
+
 
 class Partner:
     """A rewriter over one or more sources of sentences."""
@@ -86,6 +91,12 @@ class Partner:
         return Proposal(
             outcome, before, tuple(edits), tuple(refused), time.perf_counter() - start, self._parameters(seed)
         )
+
+    def prepare(self, post: str) -> None:
+        """Let each source read the post ahead of any reply, unless the crisis screen catches it."""
+        if not crisis.screen(post):
+            for source in self.sources:
+                source.prepare(post[:LONGEST_POST])
 
     def _propose(
         self, post: str, reply: str, seed: int, exclude: Collection[str], limit: int
@@ -240,6 +251,9 @@ class NoRewriter:
         before = self.scorer.score([Pair(post[:LONGEST_POST], view(reply).compose())])[0]
         outcome: Outcome = "nothing_needed" if before.expected_total >= self.gate else "no_suggestion"
         return Proposal(outcome, before, seconds=time.perf_counter() - start)
+
+    def prepare(self, post: str) -> None:
+        """Nothing is offered, so nothing is prepared."""
 
 
 def build(name: str, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:

@@ -53,6 +53,10 @@ class PolicySource:
         moves = [Move(one.mechanism, one.text, one.theme, fit(one), slots[one.mechanism]) for one in found]
         return sorted((move for move in moves if move.slot), key=lambda move: -round(move.fit, 1))
 
+    def prepare(self, post: str) -> None:
+        if post := hidden(post[:READ]):
+            self.ahead(post)
+
     def _draw(self, post: str) -> list[Candidate]:
         """The policy's sentences and the phrase book's, each with the reader's verdict."""
         drafts = self.decoder.drafts(post, "", samples=SAMPLES, seed=SEED)
