@@ -34,22 +34,6 @@ class Adapter(nn.Module):
         return self.base
 
 
-class Adapted(nn.Module):
-    """A module of which only some parameters are trained, stored and loaded: those that need a gradient."""
-
-    def trained(self) -> dict[str, Tensor]:
-        return {name: value for name, value in self.named_parameters() if value.requires_grad}
-
-    def load_trained(self, values: dict[str, Tensor]) -> None:
-        """Raises ValueError where the values are not exactly those that are trained here."""
-        own = self.trained()
-        if own.keys() != values.keys() or any(own[name].shape != values[name].shape for name in own):
-            raise ValueError("the weights are of another configuration than the release says")
-        with torch.no_grad():
-            for name, value in values.items():
-                own[name].copy_(value)
-
-
 def adapt(root: nn.Module, *, rank: int, alpha: float, first_layer: int = 0) -> None:
     """Put an adapter on every linear layer inside `root` from its layer `first_layer` upwards."""
     for parent, name, layer in layers(root, nn.Linear, first_layer):

@@ -1,4 +1,4 @@
-"""`python -m ml.partner prepare|propose|train|evaluate`: the rewriter's commands."""
+"""`python -m ml.partner prepare|propose|train|evaluate|release`: the rewriter's commands."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     propose.add_argument("--min-gain", type=float, default=0.15)
     propose.set_defaults(run=_propose)
     _train_options(commands.add_parser("train", help="train the policy, stage by stage; goes on where it stopped"))
+    released = commands.add_parser("release", help="put a stage of training where the registry finds it")
+    released.add_argument("--state", type=Path, default=Path("var/partner"), help="where the stages are")
+    released.add_argument("--stage", choices=("warm", "reinforce", "best"), required=True)
+    released.add_argument("--out", type=Path, required=True, help="folder of the release")
+    released.set_defaults(run=_release)
     _evaluate_options(commands.add_parser("evaluate", help="compare rewriters on labelled pairs, beside the paper"))
     return parser
 
@@ -110,6 +115,16 @@ def _train(options: argparse.Namespace) -> None:
         stages.run(options)
     except (data.DataError, corpus.CorpusError, ValueError) as error:
         raise DataError(str(error)) from error
+
+
+def _release(options: argparse.Namespace) -> None:
+    from ml.partner import stages
+
+    try:
+        info = stages.released(stages.Place(options.state), options.stage, options.out)
+    except OSError as error:
+        raise DataError(f"{options.state}: {error}") from error
+    sys.stdout.write(f"{info['name']}@{info['version']}+{info['sha256'][:12]} is in {options.out}\n")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -22,7 +22,16 @@ TEMPERATURE = 0.8
 TOP_P = 0.92  # the paper's
 NEW_TOKENS = 32
 MOST_WINDOWS = 4
+TOGETHER = 32  # sentences whose likelihood is read in one batch
 REMEMBERED = 64  # posts whose reading is kept, some two megabytes each
+
+
+@dataclass(frozen=True)
+class Likely:
+    """How likely the policy finds a sentence's tokens, as log-probabilities: their mean, and the least."""
+
+    mean: float
+    least: float
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Draft:
     text: str
     window: Window
     places: tuple[float, ...]
-    likelihood: float
+    likely: Likely
     ids: tuple[int, ...]
 
 
@@ -80,14 +89,34 @@ class Decoder:
         rows = [need.row for need in needs for _ in range(samples)]
         sampled = self._sample(tagged.rows(rows), seed)
         return [
-            Draft(need.mechanism, self.tokens.text(ids), need.window, need.places, likelihood, tuple(ids))
-            for need, (ids, likelihood) in zip((n for n in needs for _ in range(samples)), sampled, strict=True)
+            Draft(need.mechanism, self.tokens.text(ids), need.window, need.places, likely, tuple(ids))
+            for need, (ids, likely) in zip((n for n in needs for _ in range(samples)), sampled, strict=True)
         ]
 
     @torch.inference_mode()
     def needs(self, post: str, reply: str, wanted: Sequence[str] = MECHANISMS) -> list[Need]:
         """For each wanted mechanism the window where it is needed most, and the chances of its places there."""
         return self._needs(post, reply, wanted)[1]
+
+    @torch.inference_mode()
+    def likelihoods(self, post: str, said: Sequence[tuple[str, str]]) -> list[Likely]:
+        """How likely the policy finds each (mechanism, sentence) before any reply."""
+        state = self._windows(self._post(post), windows([]))
+        found: list[Likely] = []
+        for start in range(0, len(said), TOGETHER):
+            part = said[start : start + TOGETHER]
+            rows = [[*self.tokens.tags[mechanism], *self.tokens.sentence(text)] for mechanism, text in part]
+            heads = [len(self.tokens.tags[mechanism]) for mechanism, _ in part]
+            found += self._read_off(self._hidden(state.rows([0] * len(part)), rows), rows, heads)
+        return found
+
+    def _read_off(self, hidden: Tensor, rows: Sequence[Sequence[int]], heads: Sequence[int]) -> list[Likely]:
+        found = []
+        for states, row, head in zip(hidden, rows, heads, strict=True):
+            logs = self.model.lm_head(states[head - 1 : len(row) - 1]).float().log_softmax(-1)
+            mine = logs[torch.arange(len(row) - head), torch.tensor(row[head:])]
+            found.append(Likely(float(mine.mean()), float(mine.min())))
+        return found
 
     def _needs(self, post: str, reply: str, wanted: Sequence[str]) -> tuple[State, list[Need]]:
         found = _some(windows(replied(reply)))
@@ -126,6 +155,16 @@ class Decoder:
 
     def _read(self, state: State | None, ids: Sequence[Sequence[int]]) -> State:
         """Read one piece more in every row; shorter pieces are filled up and the filling never seen."""
+        cache, seen, hidden = self._forward(state, ids)
+        last = torch.tensor([len(row) - 1 for row in ids])
+        return State(cache, seen, hidden[torch.arange(len(ids)), last])
+
+    def _hidden(self, state: State, ids: Sequence[Sequence[int]]) -> Tensor:
+        hidden: Tensor = self._forward(state, ids)[2]
+        return hidden
+
+    def _forward(self, state: State | None, ids: Sequence[Sequence[int]]) -> tuple[Any, Tensor, Tensor]:
+        """The cache, which of its columns hold something, and the last layer's states."""
         width = max(len(row) for row in ids)
         tokens = torch.zeros(len(ids), width, dtype=torch.long)
         fresh = torch.zeros_like(tokens)
@@ -142,24 +181,23 @@ class Decoder:
             past_key_values=state.cache if state else None,
             use_cache=True,
         )
-        last = fresh.sum(1) - 1
-        return State(out.past_key_values, seen, out.last_hidden_state[torch.arange(len(ids)), last])
+        return out.past_key_values, seen, out.last_hidden_state
 
     # --- writing --------------------------------------------------------------------------------
 
-    def _sample(self, state: State, seed: int) -> list[tuple[list[int], float]]:
-        """For each row the tokens up to the end of its sentence, and their mean log-probability."""
+    def _sample(self, state: State, seed: int) -> list[tuple[list[int], Likely]]:
+        """For each row the tokens up to the end of its sentence, and how likely they were."""
         chance = torch.Generator().manual_seed(seed % 2**63)
         count = len(state.seen)
         said: list[list[int]] = [[] for _ in range(count)]
-        surprise = [0.0] * count
+        logs_of: list[list[float]] = [[] for _ in range(count)]
         open_rows = list(range(count))
         for _ in range(NEW_TOKENS):
             logits = self.model.lm_head(state.hidden).float()
             logs = logits.log_softmax(-1)
             tokens = torch.multinomial(_nucleus(logits), 1, generator=chance).squeeze(1)
             for at, row in enumerate(open_rows):
-                surprise[row] += float(logs[at, tokens[at]])
+                logs_of[row].append(float(logs[at, tokens[at]]))
                 said[row].append(int(tokens[at]))
             kept = [at for at, token in enumerate(tokens.tolist()) if token != self.tokens.end]
             open_rows = [open_rows[at] for at in kept]
@@ -169,7 +207,9 @@ class Decoder:
                 state.cache.batch_select_indices(torch.tensor(kept))
                 state = State(state.cache, state.seen[kept], state.hidden[kept])
             state = self._read(state, [[int(tokens[at])] for at in kept])
-        return [(ids, total / max(1, len(ids))) for ids, total in zip(said, surprise, strict=True)]
+        return [
+            (ids, Likely(sum(mine) / max(1, len(mine)), min(mine))) for ids, mine in zip(said, logs_of, strict=True)
+        ]
 
 
 def _nucleus(logits: Tensor) -> Tensor:

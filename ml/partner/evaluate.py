@@ -24,9 +24,9 @@ from ml.partner import coherence, corpus, smollm, training
 from ml.partner.corpus import Lesson
 from ml.partner.metrics import COMPOSED, HELD, SEEN, Language, Remembered, Row, Tools, Total, Turn, report, totals
 from ml.partner.policy import PolicyConfig
-from ml.partner.release import read_policy, read_reader
+from ml.partner.release import read_policy
 from ml.partner.rewriter import NAMES, VERSION, Partner
-from ml.partner.stages import LOW, Place
+from ml.partner.stages import LOW, Place, read_reader
 from ml.releases import UnknownReleaseError, WeightsError, sha256_of
 from ml.safety import crisis
 from ml.types import Pair, Release, Rewriter, Scorer
@@ -123,12 +123,12 @@ def answered(rewriter: Rewriter, rows: Sequence[Row], seed: int, label: str = ""
 
 
 def builders(names: Sequence[str], place: Place | None, settings: Settings) -> dict[str, Callable[[], Rewriter]]:
-    """How to build each rewriter: one of the registry's, or a stage of the policy, perhaps with the book.
+    """How to build each rewriter: one of the registry's, or a stage of the policy, perhaps with the post's own clauses.
 
     Raises UnknownReleaseError for a name that is neither, or a stage without a place to read it from.
     """
     for name in names:
-        stage = name.removesuffix("+book")
+        stage = name.removesuffix("+mirror")
         if name not in NAMES and stage not in VARIANTS:
             raise UnknownReleaseError(f"there is no rewriter {name!r}; there are: {', '.join((*NAMES, *VARIANTS))}")
         if name not in NAMES and place is None:
@@ -144,23 +144,23 @@ def _builder(name: str, place: Place, settings: Settings) -> Callable[[], Rewrit
 
 
 def build_variant(name: str, place: Place, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:
-    """The policy as a stage left it ("warm"), or untrained ("base"), with the stages' reader; "warm+book" lets it
-    choose among the phrase book's moves as well.
+    """The policy as a stage left it ("warm"), or untrained ("base"), with the stages' reader; "warm+mirror" has
+    the post's own clauses to choose among as well.
 
     Raises WeightsError where a file is absent or of another configuration.
     """
-    stage = name.removesuffix("+book")
+    stage = name.removesuffix("+mirror")
     file = None if stage == "base" else place.trained(stage)
     release = Release(name, VERSION, sha256_of(file) if file else smollm.GGUF_SHA256)
     torch.manual_seed(1)  # the untrained place head is drawn
     try:
         policy, tokens = read_policy(load_file(file) if file else None, PolicyConfig())
-        judge = read_reader(load_file(place.trained("reader")))
+        judge = read_reader(place)
     except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(f"{file} does not hold a policy, or there is no reader beside it: {error}") from error
     from ml.partner.source import PolicySource
 
-    source = PolicySource(policy, tokens, judge, release, book=name.endswith("+book"))
+    source = PolicySource(policy, tokens, judge, release, mirrored=name.endswith("+mirror"))
     return Partner(release, [source], scorer=scorer, gate=gate, min_gain=min_gain)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from ml.partner.phrases import MODEL, Move
 from ml.safety.candidates import COMMON, check
+from ml.text import sentences
 from ml.types import Refusal
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -34,7 +35,7 @@ HE = frozenset(("he", "him", "his", "himself", "he's"))
 SHE = frozenset(("she", "her", "hers", "herself", "she's"))
 SEXED = ((HE, frozenset(MEN.split())), (SHE, frozenset(WOMEN.split())))
 NUMBER = re.compile(r"\d+")
-ADDRESSED = re.compile(r"\b(?:you|your|yours|yourself|you're|you've|you'd)\b", re.I)
+I_ALONE = re.compile(r"\bI(?=\b|')")
 OPENERS = re.compile(r"(?:it sounds|that sounds|i'm (?:so |really )?sorry|it must|that must|i feel for|what|how)", re.I)
 
 
@@ -51,7 +52,7 @@ def refusal(move: Move, *, post: str, reply: str, exclude: Collection[str]) -> R
 
 
 def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str | None:
-    if move.text in exclude:
+    if move.text.lower() in {text.lower() for text in exclude}:
         return "shown_before"
     if move.theme == MODEL and (unsafe := check(move.text)):
         return unsafe.reason
@@ -91,6 +92,14 @@ def _names_strangers(text: str, post: str) -> bool:
     """Whether it speaks of a person or animal whom the post does not mention."""
     said = set(WORD.findall(post.lower()))
     return bool(set(WORD.findall(text.lower())) & set(PEOPLE.split()) - said)
+
+
+def dressed(text: str, reply: str) -> str:
+    """`text` as the writer of `reply` types: in small letters, where none of their sentences has a capital."""
+    first = [one.text[0] for one in sentences(reply)]
+    if not first or any(mark.isupper() for mark in first) or re.search(r"\bI\b", reply):
+        return text
+    return I_ALONE.sub("i", text[:1].lower() + text[1:])
 
 
 def alike(one: str, other: str) -> bool:

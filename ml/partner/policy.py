@@ -106,7 +106,7 @@ def _disarmed(text: str) -> str:
     return text.replace("<|", "< |")
 
 
-class Policy(lora.Adapted):
+class Policy(nn.Module):
     """A causal language model with adapters, and a linear layer over the state after the mechanism's tag."""
 
     def __init__(self, model: Any, config: PolicyConfig | None = None) -> None:
@@ -115,6 +115,18 @@ class Policy(lora.Adapted):
         self.model = model.requires_grad_(requires_grad=False)
         lora.adapt(self.model.model, rank=self.config.rank, alpha=self.config.alpha)
         self.where = nn.Linear(model.config.hidden_size, len(PLACES))
+
+    def trained(self) -> dict[str, Tensor]:
+        return {name: value for name, value in self.named_parameters() if value.requires_grad}
+
+    def load_trained(self, values: dict[str, Tensor]) -> None:
+        """Raises ValueError where the values are not exactly those that are trained here."""
+        own = self.trained()
+        if own.keys() != values.keys() or any(own[name].shape != values[name].shape for name in own):
+            raise ValueError("the weights are of another configuration than the release says")
+        with torch.no_grad():
+            for name, value in values.items():
+                own[name].copy_(value)
 
     def states(self, ids: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
         """Hidden states `[batch, tokens, width]` under a mask `[batch, 1, tokens, tokens]` of what sees what."""

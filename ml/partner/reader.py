@@ -1,32 +1,34 @@
 """A strict reader, learnt: the chance that one sentence may be shown under one post as it is.
 
-The labels are verdicts on the policy's own sentences (`judging/labels.jsonl`, by `judging/criteria.md`), so what is
-learnt is how *this* policy goes wrong: it mixes up who did what, breaks off, or says what stands under any post.
-A language model reads the post once and each sentence behind it; a linear layer over the last state gives the verdict.
+The labels are verdicts on this policy's own sentences (`judging/labels.jsonl`, by `judging/criteria.md`). What tells a
+good sentence from a bad one is how likely the policy itself finds it, how much of it stands in the post, and whether
+it was copied; so a logistic regression over a handful of such measures is enough, and can be read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import random
-from collections.abc import Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
-from ml import lora, runtime
-from ml.partner.policy import Branch, Packed, Tokens, Tree, pack
+from ml.partner import mirror
+from ml.partner.decoding import Decoder, Likely
+from ml.partner.filters import stems
 from ml.types import MECHANISMS
 
 LABELS = Path(__file__).parent / "judging" / "labels.jsonl"
-RANK, ALPHA = 8, 16.0
-MOST_BRANCHES = 12  # sentences read beside each other behind one post
+DECAY = 0.001  # of the squared weights
+SELDOM = 20  # a measure of fewer sentences is left out
+OPENING = 4  # words by which a sentence's opening is known
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Judged:
     post: str
     mechanism: str
     text: str
+    mirrored: bool
     shown: bool
 
 
@@ -44,131 +47,141 @@ class LabelError(ValueError):
 
 
 def labels(path: Path = LABELS) -> list[Judged]:
-    """Every verdict of the file: JSON lines of `post`, `mechanism`, `text`, `shown`. Raises LabelError."""
-    found = []
+    """Every verdict of the file: a JSON line for each post, with its `verdicts`. Raises LabelError."""
+    found: list[Judged] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
-            one = Judged(str(row["post"]), str(row["mechanism"]), str(row["text"]), bool(row["shown"]))
+            found += [_judged(row["post"], *verdict) for verdict in row["verdicts"]]
         except (ValueError, KeyError, TypeError) as error:
             raise LabelError(f"{path.name}:{number}: {error!r}") from error
-        if one.mechanism not in MECHANISMS:
-            raise LabelError(f"{path.name}:{number}: no mechanism {one.mechanism!r}")
-        found.append(one)
     return found
 
 
-class Reader(lora.Adapted):
-    """The base model with small adapters of its own, and the verdict's layer."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model.requires_grad_(requires_grad=False)
-        lora.adapt(self.model.model, rank=RANK, alpha=ALPHA)
-        self.verdict = nn.Linear(model.config.hidden_size, 1)
-
-    def forward(self, packed: Packed) -> Tensor:
-        """Logits `[branches]` over the state at each sentence's end."""
-        hidden = self.model.model(
-            input_ids=packed.ids, attention_mask=packed.mask, position_ids=packed.positions, use_cache=False
-        ).last_hidden_state.flatten(0, 1)
-        logits: Tensor = self.verdict(hidden[ends(packed)].float()).squeeze(-1)
-        return logits
+def _judged(post: str, mechanism: str, text: str, source: str, verdict: str) -> Judged:
+    """`verdict` is "y", or "n" and the main fault: facts, grammar, not particular, unhelpful, unsafe."""
+    if mechanism not in MECHANISMS or source not in ("policy", "mirror") or verdict[:1] not in ("y", "n"):
+        raise ValueError(f"{mechanism} {source} {verdict}")
+    return Judged(post, mechanism, text, source == "mirror", verdict == "y")
 
 
-def ends(packed: Packed) -> Tensor:
-    """Of each branch the place of its last token in the flattened batch."""
-    last = torch.zeros_like(packed.tag_ends)
-    return last.scatter_reduce(0, packed.owners, packed.predicts + 1, "amax", include_self=True)
+def measures(post: str, mechanism: str, text: str, likely: Likely, *, mirrored: bool) -> dict[str, float]:
+    """What the reader goes by, each about -1 to 1."""
+    mine, theirs = stems(text), stems(post)
+    words = (len(text.split()) - 12) / 6
+    found = {
+        "one": 1.0,
+        "mean": likely.mean,
+        "mean_squared": likely.mean**2,
+        "least": likely.least / 5,
+        "mirrored": float(mirrored),
+        "mirrored_mean": likely.mean * mirrored,
+        "echo": len(mine & theirs) / max(1, len(mine)),
+        "echoes": min(5, len(mine & theirs)) / 5,
+        "words": words,
+        "words_squared": words**2,
+        f"is_{mechanism}": 1.0,
+        f"is_{mechanism}_mean": likely.mean,
+        f"is_{mechanism}_mirrored": float(mirrored),
+        f"opens {' '.join(text.split()[:OPENING])}": 1.0,
+    }
+    copied = {f"copied_{name}": value for name, value in copies(text, mirror.said_back(post)).items()}
+    return found | copied | {f"own_{name}": value for name, value in copied.items() if not mirrored}
 
 
-def trees(found: Iterable[Judged], tokens: Tokens) -> list[tuple[Tree, list[Judged]]]:
-    """The sentences of each post as branches of one tree, or of several where there are many."""
-    posts: dict[str, list[Judged]] = {}
-    for one in found:
-        posts.setdefault(one.post, []).append(one)
-    parts = [mine[i : i + MOST_BRANCHES] for mine in posts.values() for i in range(0, len(mine), MOST_BRANCHES)]
-    return [
-        (Tree(tuple(tokens.post(p[0].post)), tuple(Branch(j.mechanism, tuple(tokens.sentence(j.text))) for j in p)), p)
-        for p in parts
-    ]
+def copies(text: str, back: Sequence[str]) -> dict[str, float]:
+    """How much of the sentence stands in the post as it is said back: shares of word pairs, triples and fours, the
+    longest run, and the words that do not stand there at all."""
+    mine = mirror.words(text)
+    shares = {str(n): _share(mine, back, n) for n in (2, 3, 4)}
+    run = next((n for n in range(len(mine), 0, -1) if _share(mine, back, n) > 0), 0)
+    novel = sum(word not in set(back) for word in mine[OPENING:])
+    return shares | {"run": run / max(1, len(mine)), "long": run / 10, "novel": novel / 5}
 
 
-def batches(
-    found: Sequence[Judged], tokens: Tokens, *, size: int, seed: int | None = None
-) -> list[tuple[Packed, Tensor]]:
-    """Trees of like length together, with the verdicts of their branches; shuffled where there is a seed."""
-    rows = sorted(trees(found, tokens), key=lambda one: len(one[0].trunk))
-    parts = [rows[i : i + size] for i in range(0, len(rows), size)]
-    if seed is not None:
-        random.Random(seed).shuffle(parts)  # noqa: S311 - an order, not a secret
-    return [
-        (pack([tree for tree, _ in part], tokens), torch.tensor([float(j.shown) for _, js in part for j in js]))
-        for part in parts
-    ]
+def _share(mine: Sequence[str], back: Sequence[str], n: int) -> float:
+    there = {tuple(back[i : i + n]) for i in range(len(back) - n + 1)}
+    parts = [tuple(mine[i : i + n]) for i in range(len(mine) - n + 1)]
+    return sum(part in there for part in parts) / max(1, len(parts))
 
 
-def loss(reader: Reader, packed: Packed, shown: Tensor) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(reader(packed), shown)
-
-
-@torch.inference_mode()
-def chances(reader: Reader, found: Sequence[Judged], tokens: Tokens) -> list[float]:
-    """The chance of each of the sentences, in the order given."""
-    known: dict[tuple[str, str, str], float] = {}
-    for tree, mine in trees(found, tokens):
-        for one, logit in zip(mine, reader(pack([tree], tokens)).tolist(), strict=True):
-            known[one.post, one.mechanism, one.text] = float(torch.tensor(logit).sigmoid())
-    return [known[one.post, one.mechanism, one.text] for one in found]
+def measured(decoder: Decoder, found: Sequence[Judged]) -> list[dict[str, float]]:
+    """The measures of each, in the order given; every post is read once."""
+    posts: dict[str, list[int]] = {}
+    for i, one in enumerate(found):
+        posts.setdefault(one.post, []).append(i)
+    rows: dict[int, dict[str, float]] = {}
+    for post, mine in posts.items():
+        said = [(found[i].mechanism, found[i].text) for i in mine]
+        for i, likely in zip(mine, decoder.likelihoods(post, said), strict=True):
+            one = found[i]
+            rows[i] = measures(post, one.mechanism, one.text, likely, mirrored=one.mirrored)
+    return [rows[i] for i in range(len(found))]
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """How the reader learns."""
+class Reader:
+    """A weight for each measure."""
 
-    epochs: int = 3
-    size: int = 3
-    rate: float = 4e-4
-    folds: int = 4
-    seed: int = 6
+    weights: Mapping[str, float]
+
+    def chance(self, found: Mapping[str, float]) -> float:
+        total = sum(self.weights.get(name, 0.0) * value for name, value in found.items())
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+    def stored(self) -> dict[str, float]:
+        return {name: round(value, 5) for name, value in self.weights.items()}
 
 
-def train(model: Any, found: Sequence[Judged], tokens: Tokens, recipe: Lessons) -> Reader:
-    """A reader of these labels; `model` is adapted in place."""
-    torch.manual_seed(recipe.seed)
-    reader = Reader(model)
-    plan = [batches(found, tokens, size=recipe.size, seed=recipe.seed + epoch) for epoch in range(recipe.epochs)]
-    optimiser = torch.optim.AdamW(reader.trained().values(), lr=recipe.rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=sum(map(len, plan)) + 1)
-    fast = runtime.precision() == torch.bfloat16
-    for packed, shown in tqdm([row for epoch in plan for row in epoch], desc="reader", unit="batch", mininterval=10):
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-            value = loss(reader, packed, shown)
+def fit(rows: Sequence[Mapping[str, float]], shown: Sequence[bool]) -> Reader:
+    """Logistic regression with a small penalty. Raises ValueError without rows."""
+    if not rows:
+        raise ValueError("a reader learns from at least one verdict")
+    often = Counter(name for row in rows for name in row)
+    names = [name for name, count in often.items() if count >= SELDOM]
+    x = torch.tensor([[row.get(name, 0.0) for name in names] for row in rows], dtype=torch.float64)
+    y = torch.tensor(shown, dtype=torch.float64)
+    weights = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
         optimiser.zero_grad()
+        value = functional.binary_cross_entropy_with_logits(x @ weights, y) + DECAY * weights.square().sum()
         torch.autograd.backward(value)
-        torch.nn.utils.clip_grad_norm_(reader.trained().values(), 1.0)
-        optimiser.step()
-        schedule.step()
-    return reader.eval()
+        return value
+
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    return Reader(dict(zip(names, weights.detach().tolist(), strict=True)))
 
 
-def fold(post: str, folds: int) -> int:
+def fold(post: str) -> int:
     """The fold of a post; all sentences under it are in the same."""
-    return int(hashlib.sha256(post.encode()).hexdigest(), 16) % folds
+    return int(hashlib.sha256(post.encode()).hexdigest(), 16) % FOLDS
 
 
-def quality(found: Sequence[Judged], chance: Sequence[float]) -> dict[str, float]:
-    """Area under the ROC curve, the share shown, and among each post's likeliest sentence of a mechanism."""
-    good = [c for one, c in zip(found, chance, strict=True) if one.shown]
-    bad = [c for one, c in zip(found, chance, strict=True) if not one.shown]
-    wins = sum((g > b) + 0.5 * (g == b) for g in good for b in bad)
-    best: dict[tuple[str, str], tuple[float, bool]] = {}
-    for one, c in zip(found, chance, strict=True):
-        key = (one.post, one.mechanism)
-        best[key] = max(best.get(key, (-1.0, False)), (c, one.shown))
+def across(found: Sequence[Judged], rows: Sequence[Mapping[str, float]]) -> list[float]:
+    """The chance of each sentence by a reader of the other folds."""
+    readers = []
+    for held in range(FOLDS):
+        others = [i for i, one in enumerate(found) if fold(one.post) != held]
+        readers.append(fit([rows[i] for i in others], [found[i].shown for i in others]))
+    return [readers[fold(one.post)].chance(row) for one, row in zip(found, rows, strict=True)]
+
+
+def quality(found: Sequence[Judged], chances: Sequence[float]) -> dict[str, Any]:
+    """How well chances tell verdicts apart, and what is shown of each post's likeliest, and of what passes 50%."""
+    good = torch.tensor([c for one, c in zip(found, chances, strict=True) if one.shown])
+    bad = torch.tensor([c for one, c in zip(found, chances, strict=True) if not one.shown])
+    posts: dict[str, tuple[float, bool]] = {}
+    for one, chance in zip(found, chances, strict=True):
+        posts[one.post] = max(posts.get(one.post, (-1.0, False)), (chance, one.shown))
+    passed = [one.shown for one, chance in zip(found, chances, strict=True) if chance >= 0.5]
     return {
         "n": len(found),
-        "auc": wins / max(1, len(good) * len(bad)),
-        "shown": len(good) / max(1, len(found)),
-        "shown_of_likeliest": sum(shown for _, shown in best.values()) / max(1, len(best)),
+        "posts": len(posts),
+        "shown": round(len(good) / max(1, len(found)), 3),
+        "auc": round(float((good[:, None] > bad).double().mean()), 3) if len(good) and len(bad) else None,
+        "shown_of_each_posts_likeliest": round(sum(shown for _, shown in posts.values()) / max(1, len(posts)), 3),
+        "passed": len(passed),
+        "shown_of_passed": round(sum(passed) / max(1, len(passed)), 3),
     }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -22,7 +22,6 @@ from ml.types import Release
 
 NAME = "partner"
 POLICY_FILE = "policy.safetensors"
-READER_FILE = "reader.safetensors"
 COHERENCE_FILE = "coherence.safetensors"
 
 
@@ -31,10 +30,9 @@ def save(
 ) -> dict[str, Any]:
     """Write the trained parts in half precision, and `release.json`; returns what that says."""
     out.mkdir(parents=True, exist_ok=True)
-    for part, file in ((policy, POLICY_FILE), (reader, READER_FILE)):
-        save_file({name: value.detach().half() for name, value in part.trained().items()}, out / file)
+    save_file({name: value.detach().half() for name, value in policy.trained().items()}, out / POLICY_FILE)
     coherence.save(judge, out / COHERENCE_FILE)
-    for file in (POLICY_FILE, READER_FILE, COHERENCE_FILE):
+    for file in (POLICY_FILE, COHERENCE_FILE):
         (out / file).chmod(0o644)
     info = {
         "name": NAME,
@@ -43,7 +41,7 @@ def save(
         "base": smollm.FOLDER,
         "base_sha256": smollm.GGUF_SHA256,
         "config": policy.config.stored(),
-        "reader": {"sha256": sha256_of(out / READER_FILE)},
+        "reader": reader.stored(),
         "coherence": {"sha256": sha256_of(out / COHERENCE_FILE)},
         **details,
     }
@@ -63,15 +61,12 @@ def load(name: str = NAME, *, root: Path | None = None) -> tuple[Policy, Tokens,
         config = PolicyConfig(**info["config"])
         if info["base_sha256"] != smollm.GGUF_SHA256:
             raise WeightsError(f"{directory.name} was trained on another language model")
-        policy, tokens = read_policy(_values(directory / POLICY_FILE, info["sha256"]), config)
-        reader = read_reader(_values(directory / READER_FILE, info["reader"]["sha256"]))
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        values = load_tensors(verified(directory / POLICY_FILE, info["sha256"]).read_bytes())
+        policy, tokens = read_policy(values, config)
+        reader = Reader({str(name): float(weight) for name, weight in info["reader"].items()})
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, SafetensorError) as error:
         raise WeightsError(f"{directory.name} is not a readable release: {error}") from error
     return policy, tokens, reader, Release(info["name"], info["version"], info["sha256"])
-
-
-def _values(path: Path, sha256: str) -> Mapping[str, torch.Tensor]:
-    return load_tensors(verified(path, sha256).read_bytes())
 
 
 def read_policy(values: Mapping[str, torch.Tensor] | None, config: PolicyConfig) -> tuple[Policy, Tokens]:
@@ -79,23 +74,9 @@ def read_policy(values: Mapping[str, torch.Tensor] | None, config: PolicyConfig)
     from ml.partner.training import load_base
 
     model, tokens = load_base(torch.device("cpu"))
-    return served(Policy(model, config), values), tokens
-
-
-def read_reader(values: Mapping[str, torch.Tensor]) -> Reader:
-    from ml.partner.training import load_base
-
-    model, _ = load_base(torch.device("cpu"))
-    return served(Reader(model), values)
-
-
-P = TypeVar("P", Policy, Reader)
-
-
-def served(part: P, values: Mapping[str, torch.Tensor] | None) -> P:
-    """`part` with its trained values, adapters folded in."""
+    policy = Policy(model, config)
     if values is not None:
-        part.load_trained({name: value.float() for name, value in values.items()})
-    lora.merge(part.model)
-    part.model.to(runtime.precision())
-    return part.eval()
+        policy.load_trained({name: value.float() for name, value in values.items()})
+    lora.merge(policy.model)
+    policy.model.to(runtime.precision())
+    return policy.eval(), tokens

@@ -3,7 +3,7 @@ the verdict of the strict reader, without which the others are earned by sentenc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ml.partner.coherence import Coherence, Embedder
 from ml.partner.policy import Tokens, post_text
-from ml.partner.reader import Judged, Reader, chances
 from ml.types import Pair, Scorer
 
 LAMBDA = 0.5  # forward against backward in the mutual information
@@ -84,7 +83,7 @@ class Rewards:
         language: LanguageModel,
         coherence: Coherence,
         embed: Embedder,
-        reader: Reader,
+        reader: Callable[[Sequence[Rewritten]], list[float]],
         weights: Weights | None = None,
     ) -> None:
         self.scorer, self.language, self.reader = scorer, language, reader
@@ -99,7 +98,7 @@ class Rewards:
             "coherence": self._coherence(found),
             "information": self._information(found),
             "small": -torch.tensor([one.edit_rate for one in found]),
-            "reader": self._reader(found),
+            "reader": torch.tensor(self.reader(found)) - EVEN,
         }
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:
@@ -123,10 +122,6 @@ class Rewards:
             [post_text(one.sentence) for one in found], [one.post[:400] for one in found]
         )
         return LAMBDA * forward + (1 - LAMBDA) * backward
-
-    def _reader(self, found: Sequence[Rewritten]) -> Tensor:
-        judged = [Judged(one.post, one.mechanism, one.sentence, shown=False) for one in found]
-        return torch.tensor(chances(self.reader, judged, self.language.tokens)) - EVEN
 
     @torch.inference_mode()
     def _coherence(self, found: Sequence[Rewritten]) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ml.partner import phrases
-from ml.partner.filters import alike, refusal
+from ml.partner.filters import alike, dressed, refusal
 from ml.partner.phrases import MODEL, Move
 from ml.partner.placing import AFTER_WARMTH, View, slots, view
 from ml.releases import UnknownReleaseError
@@ -140,7 +140,7 @@ class Partner:
     def _options(self, post: str, seen: View, moves: Sequence[Move], before: float) -> list[Option]:
         """Every move at every place for it, scored in one batch, the most valuable first."""
         drafts = [(m, s) for m in moves for s in _slots(seen, m)]
-        edits = [_edit(move, slot, before) for move, slot in drafts]
+        edits = [_edit(dressed(move.text, seen.compose()), slot, before) for move, slot in drafts]
         after = self._totals(post, seen, [[edit] for edit in edits])
         options = [
             Option(move, replace(edit, after=total), slot)
@@ -207,9 +207,9 @@ def _worth(option: Option, added: float) -> float:
     return replace(option, edit=replace(option.edit, after=option.edit.before + added)).value
 
 
-def _edit(move: Move, slot: Slot, before: float) -> Edit:
+def _edit(text: str, slot: Slot, before: float) -> Edit:
     op: Op = slot.op
-    return Edit(op, slot.index, slot.old, move.text, before, before)
+    return Edit(op, slot.index, slot.old, text, before, before)
 
 
 def _fits(option: Option, chosen: Sequence[Option]) -> bool:

@@ -6,20 +6,22 @@ import logging
 import random
 from collections.abc import Sequence
 
-from ml.partner import phrases, reader, release
+from ml.partner import release
 from ml.partner.ahead import Ahead, Candidate
 from ml.partner.decoding import Decoder, Need
+from ml.partner.drawing import draw
 from ml.partner.phrases import MODEL, Move, cold
 from ml.partner.placing import SHOWN_CHARACTERS
 from ml.partner.policy import PLACES, STOP, Policy, Tokens, replied
-from ml.partner.reader import Judged, Reader
+from ml.partner.reader import Reader
 from ml.safety.orders import hidden
 from ml.types import Op, Release, Slot
 
 log = logging.getLogger(__name__)
 
-SAMPLES = 16  # sentences for each mechanism and post
+SAMPLES = 12  # sentences for each mechanism and post
 LEAST_CHANCE = 0.5  # that a strict reader would show it
+SPREAD = 4.0  # how far a sure sentence stands above a doubtful one
 SEED = 11  # of what is drawn ahead, so that every worker draws the same
 SURE = 0.6  # how sure of replacing a sentence that is not plainly cold
 READ = 1_200  # characters of a post that are read
@@ -28,11 +30,19 @@ READ = 1_200  # characters of a post that are read
 class PolicySource:
     """The policy in memory. The same post, reply and seed give the same moves."""
 
-    def __init__(self, policy: Policy, tokens: Tokens, judge: Reader, found: Release, *, book: bool = True) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        tokens: Tokens,
+        reader: Reader,
+        found: Release,
+        *,
+        samples: int = SAMPLES,
+        mirrored: bool = True,
+    ) -> None:
         self.release = found
-        self.book = book
         self.decoder = Decoder(policy, tokens)
-        self.judge = judge
+        self.reader, self.samples, self.mirrored = reader, samples, mirrored
         self.ahead = Ahead(self._draw, found)
 
     @classmethod
@@ -50,7 +60,7 @@ class PolicySource:
         mine, found = replied(reply), list(self.ahead(post))
         slots = {need.mechanism: place(need, mine) for need in self.decoder.needs(post, reply)}
         random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
-        moves = [Move(one.mechanism, one.text, one.theme, fit(one), slots[one.mechanism]) for one in found]
+        moves = [Move(one.mechanism, one.text, MODEL, fit(one), slots[one.mechanism]) for one in found]
         return sorted((move for move in moves if move.slot), key=lambda move: -round(move.fit, 1))
 
     def prepare(self, post: str) -> None:
@@ -58,22 +68,13 @@ class PolicySource:
             self.ahead(post)
 
     def _draw(self, post: str) -> list[Candidate]:
-        """The policy's sentences and the phrase book's, each with the reader's verdict."""
-        drafts = self.decoder.drafts(post, "", samples=SAMPLES, seed=SEED)
-        themes = {(draft.mechanism, draft.text): MODEL for draft in drafts if draft.text}
-        if self.book:
-            themes |= {(move.mechanism, move.text): move.theme for move in phrases.moves(post)}
-        judged = [Judged(post, mechanism, text, shown=False) for mechanism, text in themes]
-        chances = reader.chances(self.judge, judged, self.decoder.tokens)
-        return [
-            Candidate(one.mechanism, one.text, theme, chance)
-            for one, theme, chance in zip(judged, themes.values(), chances, strict=True)
-        ]
+        drawn = draw(self.decoder, post, samples=self.samples, seed=SEED, mirrored=self.mirrored)
+        return [Candidate(one.mechanism, one.text, self.reader.chance(one.measures(post))) for one in drawn]
 
 
 def fit(one: Candidate) -> float:
-    """How closely a sentence knows the post, on the phrase book's scale (3: its situation); 0 for a doubtful one."""
-    return 2.0 + 2.0 * (one.chance - LEAST_CHANCE) if one.chance >= LEAST_CHANCE else 0.0
+    """The reader's chance on the phrase book's scale of fits; 0 for a doubtful sentence."""
+    return SPREAD * one.chance if one.chance >= LEAST_CHANCE else 0.0
 
 
 def place(need: Need, mine: Sequence[str]) -> Slot | None:

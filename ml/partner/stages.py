@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,11 @@ from ml import runtime
 from ml.epitome import scorer
 from ml.epitome.data import Example, position, read_examples
 from ml.epitome.train import RECIPES
-from ml.lora import Adapted
 from ml.partner import coherence, corpus, reader, reinforce, release, training, warmstart
 from ml.partner.coherence import Coherence, Embedder
 from ml.partner.decoding import Decoder
 from ml.partner.policy import Branch, Policy, PolicyConfig, Tokens, Tree, pack, replied
-from ml.partner.rewards import LanguageModel, Rewards
+from ml.partner.rewards import LanguageModel, Rewards, Rewritten
 from ml.types import Pair, Scorer
 
 LOW = 2.0  # expected total below which a reply is one to practise on
@@ -54,6 +53,9 @@ class Place:
     def run(self, stage: str) -> Path:
         return self.root / stage
 
+    def reader(self) -> Path:
+        return self.root / "reader.json"
+
 
 def run(options: Namespace) -> None:
     """The wanted stages in order. Raises ValueError for a stage that there is not, DataError for the file."""
@@ -69,7 +71,7 @@ def run(options: Namespace) -> None:
     if "warm" in wanted:
         train_warm(warm, config, place)
     if "reader" in wanted:
-        tqdm.write(f"reader, on folds that it did not learn from: {train_reader(place)}")
+        tqdm.write(f"reader, on folds that it did not learn from: {train_reader(place, config)}")
     if not {"reinforce", "best"} & set(wanted):
         return
     pairs = practice(examples, scorer.load("reward"), seed=options.seed, most=options.pairs)
@@ -125,26 +127,35 @@ def train_warm(recipe: training.WarmStart, config: PolicyConfig, place: Place) -
     return policy
 
 
-def save_stage(part: Adapted, place: Place, stage: str) -> None:
+def save_stage(part: Policy, place: Place, stage: str) -> None:
     save_file({name: value.detach().clone() for name, value in part.trained().items()}, place.trained(stage))
 
 
-def train_reader(place: Place, recipe: reader.Lessons | None = None) -> dict[str, float]:
-    """The reader of all labels; returns how well readers of the other folds judge each fold."""
-    recipe, found = recipe or reader.Lessons(), reader.labels()
-    tokens, chances = training.load_base(torch.device("cpu"))[1], [0.0] * len(found)
-    for held in range(recipe.folds):
-        mine = [i for i, one in enumerate(found) if reader.fold(one.post, recipe.folds) == held]
-        others = [one for one in found if reader.fold(one.post, recipe.folds) != held]
-        model, _ = training.load_base(torch.device("cpu"))
-        judge = reader.train(model, others, tokens, recipe)
-        for i, chance in zip(mine, reader.chances(judge, [found[i] for i in mine], tokens), strict=True):
-            chances[i] = chance
-    figures = reader.quality(found, chances)
-    (place.root / "reader.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    model, _ = training.load_base(torch.device("cpu"))
-    save_stage(reader.train(model, found, tokens, recipe), place, "reader")
+def train_reader(place: Place, config: PolicyConfig) -> dict[str, Any]:
+    """The reader of all labels by the warm policy's likelihoods; returns how well readers of other folds judge."""
+    found = reader.labels()
+    decoder = Decoder(*release.read_policy(load_file(place.trained("warm")), config))
+    rows = reader.measured(decoder, found)
+    figures = reader.quality(found, reader.across(found, rows))
+    stored = {"weights": reader.fit(rows, [one.shown for one in found]).stored(), "across_folds": figures}
+    place.reader().write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     return figures
+
+
+def read_reader(place: Place) -> reader.Reader:
+    return reader.Reader(json.loads(place.reader().read_text(encoding="utf-8"))["weights"])
+
+
+def verdicts(place: Place, config: PolicyConfig) -> Callable[[Sequence[Rewritten]], list[float]]:
+    """The reader's chance of each candidate by the warm policy, which stays as it is while another learns."""
+    decoder = Decoder(*release.read_policy(load_file(place.trained("warm")), config))
+    judge = read_reader(place)
+
+    def chances(found: Sequence[Rewritten]) -> list[float]:
+        as_judged = [reader.Judged(one.post, one.mechanism, one.sentence, mirrored=False, shown=False) for one in found]
+        return [judge.chance(row) for row in reader.measured(decoder, as_judged)]
+
+    return chances
 
 
 def resumed(place: Place, stage: str, config: PolicyConfig) -> tuple[Policy, Tokens]:
@@ -155,11 +166,11 @@ def resumed(place: Place, stage: str, config: PolicyConfig) -> tuple[Policy, Tok
     return policy, tokens
 
 
-def rewards(place: Place) -> Rewards:
+def rewards(place: Place, config: PolicyConfig) -> Rewards:
     base, tokens = training.load_base(torch.device("cpu"))
-    base = base.to(runtime.precision())
-    judge = release.read_reader(load_file(place.trained("reader")))
-    return Rewards(scorer.load("reward"), LanguageModel(base, tokens), read_coherence(place), Embedder(), judge)
+    language = LanguageModel(base.to(runtime.precision()), tokens)
+    reads = verdicts(place, config)
+    return Rewards(scorer.load("reward"), language, read_coherence(place), Embedder(), reads)
 
 
 def train_reinforce(
@@ -167,7 +178,7 @@ def train_reinforce(
 ) -> Policy:
     """One pair a step, `samples` actions for each mechanism; a log row every ten steps."""
     policy, tokens = resumed(place, "warm", config)
-    pay = rewards(place)
+    pay = rewards(place, config)
     session = training.Session(
         policy, place.run("reinforce"), rate=recipe.rate, decay=0.0, steps=recipe.steps, warm_up=0.05
     )
@@ -212,7 +223,7 @@ def _chosen(decoder: Decoder, pairs: Sequence[Pair], place: Place, samples: int)
     place.run("best").mkdir(parents=True, exist_ok=True)
     kept = place.run("best") / "chosen.jsonl"
     done = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
-    pay, fast = rewards(place), runtime.precision() == torch.bfloat16
+    pay, fast = rewards(place, PolicyConfig()), runtime.precision() == torch.bfloat16
     with kept.open("a", encoding="utf-8") as file:
         bar = tqdm(pairs[len(done) :], desc="best of n", unit="pair", mininterval=10)
         for step, pair in enumerate(bar, start=len(done)):
@@ -251,3 +262,18 @@ def train_best(
         session.log(loss=float(loss.detach()))
     save_stage(policy, place, "best")
     return policy
+
+
+def released(place: Place, stage: str, out: Path) -> dict[str, Any]:
+    """Write a stage as the release of the rewriter. Raises OSError where a stage's file is absent."""
+    policy, _ = resumed(place, stage, PolicyConfig())
+    lessons, posts = corpus.lessons(), {one.post for one in reader.labels()}
+    details = {
+        "stage": stage,
+        "lessons": len(lessons),
+        "verdicts": len(reader.labels()),
+        "judged_posts": len(posts),
+        "reader_across_folds": json.loads(place.reader().read_text(encoding="utf-8"))["across_folds"],
+        "curriculum": [asdict(part) for part in CURRICULUM],
+    }
+    return release.save(policy, read_reader(place), read_coherence(place), out, details)

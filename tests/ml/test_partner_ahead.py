@@ -12,8 +12,8 @@ from ml.types import Release
 
 POST = "My sister moved away and the house is quiet."
 FOUND = [
-    Candidate("er", "I am so sorry that your sister moved away.", "model", 0.4),
-    Candidate("ex", "How is the quiet house for you?", "model", 0.9),
+    Candidate("er", "I am so sorry that your sister moved away.", 0.4),
+    Candidate("ex", "How is the quiet house for you?", 0.9),
 ]
 RELEASE = Release("partner", "1", "a" * 64)
 
@@ -53,7 +53,7 @@ def test_another_release_draws_again(tmp_path: Path) -> None:
         "{",
         "[1]",
         '[{"mechanism": "er"}]',
-        json.dumps([{"mechanism": "??", "text": "a", "theme": "b", "chance": 0.5}]),
+        json.dumps([{"mechanism": "??", "text": "a", "chance": 0.5}]),
     ],
 )
 def test_a_spoilt_file_is_drawn_again_and_replaced(tmp_path: Path, content: str) -> None:
