@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ml.backbones import cached
-from ml.types import MECHANISMS, Release
+from ml.types import MECHANISMS
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,14 @@ class Candidate:
 
 
 class Ahead:
-    """The candidates of each post, the best first; drawn by `draw` where they are not on disk yet."""
+    """The candidates of each post, the best first; drawn by `draw` where they are not on disk yet.
 
-    def __init__(self, draw: Callable[[str], list[Candidate]], release: Release, *, root: Path | None = None) -> None:
+    `key` names how they are drawn, so that what another release drew is not taken for this one's.
+    """
+
+    def __init__(self, draw: Callable[[str], list[Candidate]], key: str, *, root: Path | None = None) -> None:
         self.draw = draw
-        self.folder = (root or cached()) / "ahead" / release.sha256[:16]
+        self.folder = (root or cached()) / "ahead" / key[:16]
         self.known: dict[str, list[Candidate]] = {}
 
     def __call__(self, post: str) -> list[Candidate]:

@@ -6,30 +6,29 @@ from dataclasses import dataclass
 
 from ml.partner import mirror
 from ml.partner.decoding import Decoder, Likely
-from ml.partner.reader import measures
+from ml.partner.reader import measures, tones
 
-HEARTS = 3  # clauses that are tried behind every opening
+HEARTS = 4  # clauses that are tried behind every opening
+LEAST_TONE = 0.2  # below it a clause is one to be glad of, or neither
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A sentence, how likely the policy finds it, and whether its clause was copied from the post."""
+    """A sentence, how likely the policy finds it, and of what tone its clause is, if it was copied from the post."""
 
     mechanism: str
     text: str
     likely: Likely
-    mirrored: bool
+    tone: float | None = None
 
     def measures(self, post: str) -> dict[str, float]:
-        return measures(post, self.mechanism, self.text, self.likely, mirrored=self.mirrored)
+        mirrored = self.tone is not None
+        return measures(post, self.mechanism, self.text, self.likely, mirrored=mirrored, tone=self.tone or 0.0)
 
 
 def draw(decoder: Decoder, post: str, *, samples: int, seed: int, mirrored: bool = True) -> list[Drawn]:
     """Each sentence once; `samples` of the policy's own for each mechanism."""
-    own = [
-        Drawn(d.mechanism, d.text, d.likely, mirrored=False)
-        for d in decoder.drafts(post, "", samples=samples, seed=seed)
-    ]
+    own = [Drawn(one.mechanism, one.text, one.likely) for one in decoder.drafts(post, "", samples=samples, seed=seed)]
     found = {(one.mechanism, one.text): one for one in own if one.text}
     if mirrored:
         found |= {(one.mechanism, one.text): one for one in _mirrored(decoder, post)}
@@ -37,17 +36,13 @@ def draw(decoder: Decoder, post: str, *, samples: int, seed: int, mirrored: bool
 
 
 def _mirrored(decoder: Decoder, post: str) -> list[Drawn]:
-    said = [one for clause in _hearts(decoder, post) for one in mirror.framed(clause)]
-    likely = decoder.likelihoods(post, said)
-    return [Drawn(mechanism, text, one, mirrored=True) for (mechanism, text), one in zip(said, likely, strict=True)]
-
-
-def _hearts(decoder: Decoder, post: str) -> list[str]:
-    """The clauses that the policy would sooner take up than the others."""
-    clauses = mirror.clauses(post)
-    tried = [(clause, *one) for clause in clauses for one in mirror.trials(clause)]
-    likely = decoder.likelihoods(post, [(mechanism, text) for _, mechanism, text in tried])
-    best = dict.fromkeys(clauses, -99.0)
-    for (clause, _, _), one in zip(tried, likely, strict=True):
-        best[clause] = max(best[clause], one.mean)
-    return sorted(clauses, key=lambda clause: -best[clause])[:HEARTS]
+    """The clauses nearest the heart of the post, behind every opening."""
+    told = tones(decoder, post, mirror.clauses(post))
+    hurts = [clause for clause in told if told[clause].tone >= LEAST_TONE]
+    hearts = sorted(hurts, key=lambda clause: -told[clause].heart)[:HEARTS]
+    said = [(clause, *one) for clause in hearts for one in mirror.framed(clause)]
+    likely = decoder.likelihoods(post, [(mechanism, text) for _, mechanism, text in said])
+    return [
+        Drawn(mechanism, text, one, told[clause].tone)
+        for (clause, mechanism, text), one in zip(said, likely, strict=True)
+    ]

@@ -34,6 +34,7 @@ from ml.types import Pair, Release, Rewriter, Scorer
 T = TypeVar("T")
 
 VARIANTS = ("base", "warm", "reinforce", "best")
+FEW = 4  # sentences for each mechanism from a policy by itself: serving draws more, and minutes matter for 300 posts
 FEWEST = 100  # empathic replies; the forum's are completed with composed ones up to so many
 SHOWN = ("empathy", "perplexity", "specificity", "distinct_1", "distinct_2", "coherence", "edit_rate")
 # WWW 2021, tables 2 and 3, in the order of SHOWN.
@@ -158,9 +159,11 @@ def build_variant(name: str, place: Place, *, scorer: Scorer, gate: float, min_g
         judge = read_reader(place)
     except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(f"{file} does not hold a policy, or there is no reader beside it: {error}") from error
-    from ml.partner.source import PolicySource
+    from ml.partner.source import SAMPLES, PolicySource
 
-    source = PolicySource(policy, tokens, judge, release, mirrored=name.endswith("+mirror"))
+    served = name.endswith("+mirror")
+    samples = SAMPLES if served else FEW
+    source = PolicySource(policy, tokens, judge, release, samples=samples, mirrored=served)
     return Partner(release, [source], scorer=scorer, gate=gate, min_gain=min_gain)
 
 

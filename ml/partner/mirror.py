@@ -52,6 +52,15 @@ STRANGER = re.compile(
     r"\b(?:the|a|an|some|this|that|one|old|young) (?:\w+ )?(?:man|guy|bloke|lad|boy|kid|woman|lady|lass|girl|nurse|"
     r"doctor|teacher|manager|boss|customer|neighbou?r|vet|driver|examiner|officer|landlord|interviewer|baby|assistant)\b"
 )
+SOMEBODY = frozenset(
+    """man men woman women boy boys girl girls kid kids child children baby lady guy bloke lad people parents friend
+    friends cousin cousins twin twins teacher doctor nurse boss manager colleague neighbour neighbor landlord lady
+    customer supervisor dog cat partner ex mate""".split()  # noqa: SIM905
+).union(*(one.split() for one in PEOPLE.values()))
+HANGING = frozenset(("it", "it's", "its", "them", "that", "this", "those", "these", "there", "one", "which"))
+PERSONAL = frozenset(("he", "she", "him", "her", "his", "hers", "he's", "she's", "they", "they're", "their"))
+# Speech that stood in quotation marks, or should have: what was said would run into who said it.
+SAYS = re.compile(r"\b(?:said|says|goes|went|told \w+|asked) (?:what|why|how|did|do|is|are|no|yes|ok|okay|well|oh)\b")
 SUBJECT = re.compile(
     r"(?:I|I'm|I've|I'd|I'll|we|we're|we've|my|our|he|she|nobody|no one|everyone|everybody|his|her|their|the|"
     r"he's|she's|a|an|all|both|one|two|three|[A-Z][a-z]+)$"
@@ -93,6 +102,13 @@ PAST = re.compile(
 PRESENT = re.compile(
     r"(?:is|are|isn't|aren't|has|have|haven't|hasn't|do|don't|does|doesn't|can|can't|will|won't|keeps?|feels?|wants?|"
     r"says?|goes|comes|thinks?|knows?|gets?|makes?|makes|looks?|\w+'(?:re|ve|s))$"
+)
+FEELS = re.compile(r"\bfe(?:el|els|lt|eling)\b")
+OPENED = re.compile(
+    r"^(?:I'm (?:so )?sorry (?:to (?:read|hear) that )?|It \w+ (?:me )?(?:to read )?that |"
+    r"It must (?:be|have been) \w+ (?:that|when) |"
+    r"It must (?:hurt|have hurt) (?:that|when) |It sounds like |No wonder |"
+    r"(?:How|What) .*? (?:when|since|now that|for you that) )"
 )
 FELT = re.compile(r"you(?:'re| are| were)? (?:just |really |so )?(?:feel|felt|feeling|miss|missed|can't|don't know)\b")
 
@@ -138,7 +154,7 @@ def _parts(sentence: str) -> Iterator[str]:
     yield sentence
     yield from pieces
     for one, two in pairwise(pieces):
-        if SUBJECT.match(_subject(two.split()[0])) and SUBJECT.match(_subject(one.split()[0])):
+        if all(SUBJECT.match(_subject(piece.split()[0])) for piece in (one, two)) and was(one) == was(two):
             yield f"{one} and {two}"
     for piece in pieces:
         yield from (part.strip() for part in piece.split(", ")[:1] if ", " in piece)
@@ -164,7 +180,7 @@ def _turned(part: str, post: str) -> str | None:
         return None
     if words[0].lower() in {"he", "she", "he's", "she's"} and not (words := _named(words, post)):
         return None
-    return _said_to(words)
+    return None if _hangs(words) or SAYS.search(" ".join(words)) else _said_to(words)
 
 
 def _a_name(word: str, post: str) -> bool:
@@ -184,6 +200,20 @@ def _named(words: list[str], post: str) -> list[str]:
     if len(people) != 1 or STRANGER.search(low):
         return []
     return ["my", people[0] + (f"'{rest}" if rest else ""), *words[1:]]
+
+
+def _hangs(words: list[str]) -> bool:
+    """Whether the clause points at something that only the post tells: "it", "them", or a "her" without a woman."""
+    for at, word in enumerate(words):
+        bare = word.lower().rstrip(",")
+        if bare in HANGING or (bare in PERSONAL and not any(_somebody(before) for before in words[:at])):
+            return True
+    return False
+
+
+def _somebody(word: str) -> bool:
+    bare = word.lower().rstrip(",").removesuffix("'s")
+    return bare in SOMEBODY or (word[:1].isupper() and word not in FIRST and bare not in DAYS)
 
 
 def _said_to(words: list[str]) -> str:
@@ -212,14 +242,24 @@ def was(clause: str) -> bool:
 
 
 def trials(clause: str) -> tuple[tuple[str, str], ...]:
-    """Two sentences that tell how near a clause is to the heart of its post."""
+    """Three sentences about a clause: the first two tell how near it is to the heart of its post, the first and the
+    last whether it is a thing to be sorry for or to be glad of."""
     asked = (WAS if was(clause) else IS)["ex"][0]
-    return (("er", CARE[0].format(clause)), ("ex", asked.format(clause)))
+    return (("er", CARE[0].format(clause)), ("ex", asked.format(clause)), ("er", f"I'm so glad {clause}."))
+
+
+def clause_of(text: str) -> str:
+    """The clause behind an opening; the whole sentence where there is none."""
+    return OPENED.sub("", text).rstrip(".?")
 
 
 def framed(clause: str) -> list[tuple[str, str]]:
     """(mechanism, sentence) of every opening that the clause can stand behind."""
     frames = {"er": CARE} | (WAS if was(clause) else IS)
+    if clause.startswith("you"):  # "what went through your mind when you ...?" sounds like blame
+        frames["ex"] = tuple(frame for frame in frames["ex"] if "mind" not in frame)
+    if FEELS.search(clause):
+        frames["ex"] = ()
     if FELT.match(clause):
         frames["ip"] = (*frames["ip"], *FELT_SO)
     return [(mechanism, frame.format(clause)) for mechanism, mine in frames.items() for frame in mine]

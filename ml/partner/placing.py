@@ -14,6 +14,7 @@ AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence bef
 SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
 GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)
+POINTS_BACK = re.compile(r"(?:that|this|it|it's|its|that's|thats|which|but|so|and|they|those|these|he|she)\b", re.I)
 CLOSING = re.compile(
     r"(?:take care|good ?luck|best(?: wishes| of luck)?|all the best|hugs?|bye|cheers|love|much love|xx*|"
     r"good ?night|sending|thanks?|stay|warmly|talk soon)\b[^?]{0,40}$",
@@ -47,6 +48,14 @@ class View:
         last = len(self.sentences)
         said_goodbye = last > 1 and CLOSING.match(self.sentences[-1]) and len(self.sentences[-1].split()) <= 6
         return last - 1 if said_goodbye else last
+
+    def between(self, index: int) -> int:
+        """The nearest place to `index` that is after a greeting, before a farewell, and not between a sentence and
+        one that points back at it."""
+        index = min(max(index, self.opening()), self.ending())
+        while index < self.ending() and POINTS_BACK.match(self.sentences[index]):
+            index += 1
+        return index
 
 
 def view(reply: str) -> View:

@@ -27,6 +27,7 @@ from ml.types import MECHANISMS
 LABELS = Path(__file__).parent / "judging" / "labels.jsonl"
 DECAY = 0.001  # of the squared weights
 SELDOM = 20  # a measure of fewer sentences is left out
+SAD = 0.3  # a tone above which a clause is one to be sorry for
 OPENING = 4  # words by which a sentence's opening is known
 FOLDS = 5
 
@@ -65,8 +66,10 @@ def _judged(post: str, mechanism: str, text: str, source: str, verdict: str) -> 
     return Judged(post, mechanism, text, source == "mirror", verdict == "y")
 
 
-def measures(post: str, mechanism: str, text: str, likely: Likely, *, mirrored: bool) -> dict[str, float]:
-    """What the reader goes by, each about -1 to 1."""
+def measures(
+    post: str, mechanism: str, text: str, likely: Likely, *, mirrored: bool, tone: float = 0.0
+) -> dict[str, float]:
+    """What the reader goes by, each about -1 to 1; `tone` is how much sooner the policy is sorry than glad."""
     mine, theirs = stems(text), stems(post)
     words = (len(text.split()) - 12) / 6
     found = {
@@ -83,6 +86,8 @@ def measures(post: str, mechanism: str, text: str, likely: Likely, *, mirrored: 
         f"is_{mechanism}": 1.0,
         f"is_{mechanism}_mean": likely.mean,
         f"is_{mechanism}_mirrored": float(mirrored),
+        f"is_{mechanism}_tone": tone,
+        f"is_{mechanism}_sad": float(tone > SAD),
         f"opens {' '.join(text.split()[:OPENING])}": 1.0,
     }
     copied = {f"copied_{name}": value for name, value in copies(text, mirror.said_back(post)).items()}
@@ -105,6 +110,24 @@ def _share(mine: Sequence[str], back: Sequence[str], n: int) -> float:
     return sum(part in there for part in parts) / max(1, len(parts))
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the trials of a clause tell: how near the heart of the post it is, and its tone."""
+
+    heart: float
+    tone: float
+
+
+def tones(decoder: Decoder, post: str, clauses: Sequence[str]) -> dict[str, Told]:
+    unlike = list(dict.fromkeys(clauses))
+    likely = decoder.likelihoods(post, [one for clause in unlike for one in mirror.trials(clause)])
+    means = [one.mean for one in likely]
+    return {
+        clause: Told(max(means[3 * i], means[3 * i + 1]), means[3 * i] - means[3 * i + 2])
+        for i, clause in enumerate(unlike)
+    }
+
+
 def measured(decoder: Decoder, found: Sequence[Judged]) -> list[dict[str, float]]:
     """The measures of each, in the order given; every post is read once."""
     posts: dict[str, list[int]] = {}
@@ -113,9 +136,12 @@ def measured(decoder: Decoder, found: Sequence[Judged]) -> list[dict[str, float]
     rows: dict[int, dict[str, float]] = {}
     for post, mine in posts.items():
         said = [(found[i].mechanism, found[i].text) for i in mine]
+        clauses = [mirror.clause_of(found[i].text) for i in mine if found[i].mirrored]
+        told = tones(decoder, post, clauses)
         for i, likely in zip(mine, decoder.likelihoods(post, said), strict=True):
             one = found[i]
-            rows[i] = measures(post, one.mechanism, one.text, likely, mirrored=one.mirrored)
+            tone = told[mirror.clause_of(one.text)].tone if one.mirrored else 0.0
+            rows[i] = measures(post, one.mechanism, one.text, likely, mirrored=one.mirrored, tone=tone)
     return [rows[i] for i in range(len(found))]
 
 

@@ -15,7 +15,6 @@ from ml.partner.policy import Tokens, post_text
 from ml.types import Pair, Scorer
 
 LAMBDA = 0.5  # forward against backward in the mutual information
-EVEN = 0.5  # a reader's chance that earns nothing; below it a sentence costs
 REFUSED = -3.0  # in place of everything else, for a sentence that the safety table refuses
 
 
@@ -98,7 +97,7 @@ class Rewards:
             "coherence": self._coherence(found),
             "information": self._information(found),
             "small": -torch.tensor([one.edit_rate for one in found]),
-            "reader": torch.tensor(self.reader(found)) - EVEN,
+            "reader": torch.tensor(self.reader(found)),
         }
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import random
-from collections.abc import Sequence
 
 from ml.partner import release
 from ml.partner.ahead import Ahead, Candidate
 from ml.partner.decoding import Decoder, Need
 from ml.partner.drawing import draw
 from ml.partner.phrases import MODEL, Move, cold
-from ml.partner.placing import SHOWN_CHARACTERS
-from ml.partner.policy import PLACES, STOP, Policy, Tokens, replied
+from ml.partner.placing import SHOWN_CHARACTERS, View, view
+from ml.partner.policy import PLACES, STOP, Policy, Tokens
 from ml.partner.reader import Reader
 from ml.safety.orders import hidden
 from ml.types import Op, Release, Slot
 
 log = logging.getLogger(__name__)
 
-SAMPLES = 12  # sentences for each mechanism and post
-LEAST_CHANCE = 0.5  # that a strict reader would show it
+VERSION = 2  # of how sentences are drawn: another one draws again
+SAMPLES = 8  # sentences for each mechanism and post
+LEAST_CHANCE = 0.3  # that a strict reader would show it; of what he learnt from, one sentence in seven was shown
 SPREAD = 4.0  # how far a sure sentence stands above a doubtful one
 SEED = 11  # of what is drawn ahead, so that every worker draws the same
 SURE = 0.6  # how sure of replacing a sentence that is not plainly cold
@@ -43,7 +45,9 @@ class PolicySource:
         self.release = found
         self.decoder = Decoder(policy, tokens)
         self.reader, self.samples, self.mirrored = reader, samples, mirrored
-        self.ahead = Ahead(self._draw, found)
+        drawn = [found.sha256, VERSION, reader.stored(), samples, mirrored, SEED]
+        key = hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
+        self.ahead = Ahead(self._draw, key)
 
     @classmethod
     def load(cls) -> PolicySource:
@@ -57,8 +61,8 @@ class PolicySource:
         post = hidden(post[:READ])
         if not post:
             return []
-        mine, found = replied(reply), list(self.ahead(post))
-        slots = {need.mechanism: place(need, mine) for need in self.decoder.needs(post, reply)}
+        seen, found = view(reply), list(self.ahead(post))
+        slots = {need.mechanism: place(need, seen) for need in self.decoder.needs(post, reply)}
         random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
         moves = [Move(one.mechanism, one.text, MODEL, fit(one), slots[one.mechanism]) for one in found]
         return sorted((move for move in moves if move.slot), key=lambda move: -round(move.fit, 1))
@@ -77,7 +81,7 @@ def fit(one: Candidate) -> float:
     return SPREAD * one.chance if one.chance >= LEAST_CHANCE else 0.0
 
 
-def place(need: Need, mine: Sequence[str]) -> Slot | None:
+def place(need: Need, seen: View) -> Slot | None:
     """The likeliest place that this reply has; None where the policy would rather stop.
 
     A sentence of the writer's is replaced only where it is plainly cold or the policy is sure.
@@ -86,18 +90,19 @@ def place(need: Need, mine: Sequence[str]) -> Slot | None:
     for at in order:
         if at == STOP:
             return None
-        slot = _slot(need, at, mine)
+        slot = _slot(need, at, seen)
         if slot:
             return slot
     return None
 
 
-def _slot(need: Need, at: int, mine: Sequence[str]) -> Slot | None:
+def _slot(need: Need, at: int, seen: View) -> Slot | None:
+    mine = seen.sentences
     name, offset = PLACES[at].split()
     op: Op = "insert" if name == "insert" else "replace"
     index = need.window.first + int(offset)
     if op == "insert":
-        return Slot(op, index) if index <= len(mine) else None
+        return Slot(op, seen.between(index)) if index <= len(mine) else None
     if index >= len(mine) or len(mine[index]) >= SHOWN_CHARACTERS:
         return None
     plainly = cold(mine[index])
