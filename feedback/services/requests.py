@@ -6,13 +6,13 @@ come one after the other; docs/feedback.md tells the whole life of a request.
 
 from __future__ import annotations
 
-import functools
 import secrets
 from dataclasses import dataclass
 
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from feedback import tasks
 from feedback.errors import NoReasonError, NothingToFlagError, NotOfferedError, SupersededError
@@ -90,8 +90,13 @@ def _create(reply: Reply, text: str, key: str) -> FeedbackRequest:
 
 def prepare(reply: Reply) -> None:
     """Let a worker read the post while the participant does; once in a while for each post, whoever opens it."""
-    if cache.add(f"feedback:prepared:{reply.post_id}", 1, PREPARED_SECONDS):
-        transaction.on_commit(functools.partial(tasks.prepare_post.delay, reply.post_id), robust=True)
+    try:
+        first = cache.add(f"feedback:prepared:{reply.post_id}", 1, PREPARED_SECONDS)
+    except RedisError:
+        first = True  # a cache that is away costs a message, and never the page
+    if first:
+        # A lambda, since Django names a robust callback that fails by a `__qualname__` that a partial lacks.
+        transaction.on_commit(lambda: tasks.prepare_post.delay(reply.post_id), robust=True)
 
 
 def call_again(request: FeedbackRequest) -> None:

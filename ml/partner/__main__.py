@@ -65,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="CSV with EPITOME's labelled columns, to practise on")
-    parser.add_argument("--stages", default="coherence,warm,reinforce,best", help="which, in order (default: all)")
+    parser.add_argument(
+        "--stages", default="coherence,warm,reader,reinforce,best", help="which, in order (default: all)"
+    )
     parser.add_argument("--state", type=Path, default=Path("var/partner"), help="where the stages keep their state")
     parser.add_argument("--steps", type=int, default=240, help="of REINFORCE")
     parser.add_argument("--pairs", type=int, default=400, help="to practise on")

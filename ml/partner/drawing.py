@@ -29,10 +29,17 @@ class Drawn:
 def draw(decoder: Decoder, post: str, *, samples: int, seed: int, mirrored: bool = True) -> list[Drawn]:
     """Each sentence once; `samples` of the policy's own for each mechanism."""
     own = [Drawn(one.mechanism, one.text, one.likely) for one in decoder.drafts(post, "", samples=samples, seed=seed)]
-    found = {(one.mechanism, one.text): one for one in own if one.text}
+    found = {(one.mechanism, one.text): one for one in _fitting(decoder, post, own)}
     if mirrored:
         found |= {(one.mechanism, one.text): one for one in _mirrored(decoder, post)}
     return list(found.values())
+
+
+def _fitting(decoder: Decoder, post: str, own: list[Drawn]) -> list[Drawn]:
+    """Without sorrow for what is rather to be glad of: "I'm sorry you were so relieved"."""
+    sorry = {one.text: mirror.clause_of(one.text) for one in own if mirror.SORRY.match(one.text)}
+    told = tones(decoder, post, list(sorry.values()))
+    return [one for one in own if one.text and (one.text not in sorry or told[sorry[one.text]].tone >= LEAST_TONE)]
 
 
 def _mirrored(decoder: Decoder, post: str) -> list[Drawn]:

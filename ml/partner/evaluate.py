@@ -95,7 +95,7 @@ def _usable(pair: Pair) -> bool:
 def _empathic(forum: Sequence[Row], own: Sequence[Row], by: Total, settings: Settings) -> list[Row]:
     found = _above(forum, by, settings.gate)[: settings.limit]
     lacking = min(FEWEST, settings.limit) - len(found)
-    return found if lacking <= 0 else found + _above(own, by, settings.gate)[:lacking]
+    return found if lacking <= 0 else found + _above(own[: 4 * FEWEST], by, settings.gate)[:lacking]
 
 
 def _above(rows: Sequence[Row], by: Total, gate: float) -> list[Row]:

@@ -73,7 +73,13 @@ def unfaithful(text: str, post: str) -> str | None:
         return "gives_somebody_a_sex"
     if set(NUMBER.findall(text)) - set(NUMBER.findall(post)):
         return "invents_a_number"
+    if _letters(text) in _letters(post):
+        return "repeats_the_post"  # somebody's hurtful question, said again to the one whom it hurt
     return None if stems(text) & stems(post) else "says_too_little_of_the_post"
+
+
+def _letters(text: str) -> str:
+    return f" {' '.join(WORD.findall(text.lower()))} "
 
 
 def _gives_a_sex(text: str, post: str) -> bool:

@@ -57,7 +57,9 @@ SOMEBODY = frozenset(
     friends cousin cousins twin twins teacher doctor nurse boss manager colleague neighbour neighbor landlord lady
     customer supervisor dog cat partner ex mate""".split()  # noqa: SIM905
 ).union(*(one.split() for one in PEOPLE.values()))
-HANGING = frozenset(("it", "it's", "its", "them", "that", "this", "those", "these", "there", "one", "which"))
+HANGING = frozenset(("it", "it's", "its", "them", "those", "these", "there", "one", "which"))
+YOU = frozenset(("you", "you're", "you've", "you'd", "you'll"))
+ADVERBS = frozenset(("really", "just", "also", "still", "never", "always", "only", "actually", "even", "ever"))
 PERSONAL = frozenset(("he", "she", "him", "her", "his", "hers", "he's", "she's", "they", "they're", "their"))
 # Speech that stood in quotation marks, or should have: what was said would run into who said it.
 SAYS = re.compile(r"\b(?:said|says|goes|went|told \w+|asked) (?:what|why|how|did|do|is|are|no|yes|ok|okay|well|oh)\b")
@@ -74,12 +76,14 @@ CLAUSES = "I|I'm|I've|my|he|she|they|we|nobody|no one|everyone|the|our|his|her"
 BREAK = re.compile(
     r"\s*[;:\u2014\u2013()/]+\s*|\s+-+\s+"
     rf"|,\s+(?=(?:and|but|so|because|which|who|then|while|though|{CLAUSES})\b)|,\s+and\s+"
-    r"|\s+(?=(?:but|because|so|though|although|while|then|which)\s)"
+    rf"|\s+(?=(?:but|because|though|although|while|then|which)\s)|\s+(?=so\s+(?:{CLAUSES})\b)"
     rf"|\s+and\s+(?=(?:{CLAUSES}|now|then|it|it's|all)\b)"
 )
 WORD = re.compile(r"[a-z0-9']+")
+TOGETHER = re.compile(r"(?:my|our|the) \w+(?: \w+)?|[A-Z]\w+", re.IGNORECASE)  # "my mum" of "my mum and I"
 ODD = re.compile(
-    r"[\"\u201c\u201d*#@<>{}\[\]?!|\\]|\b(?:you|your|you're|yourself|lol|lmao|wtf|fuck\w*|shit\w*)\b", re.I
+    r"(?<!\w)'|'(?!\w)|[\"\u2018\u201c\u201d*#@<>{}\[\]?!|\\]|\b(?:you|your|you're|yourself|lol|lmao|wtf|fuck\w*|shit\w*)\b",
+    re.I,
 )
 
 CARE = ("I'm so sorry {}.", "It saddens me that {}.", "I'm sorry to hear that {}.")
@@ -104,8 +108,9 @@ PRESENT = re.compile(
     r"says?|goes|comes|thinks?|knows?|gets?|makes?|makes|looks?|\w+'(?:re|ve|s))$"
 )
 FEELS = re.compile(r"\bfe(?:el|els|lt|eling)\b")
+SORRY = re.compile(r"(?:I'm (?:so )?sorry|It saddens me that|It hurts to read that) ")
 OPENED = re.compile(
-    r"^(?:I'm (?:so )?sorry (?:to (?:read|hear) that )?|It \w+ (?:me )?(?:to read )?that |"
+    r"^(?:It makes sense that |I'm (?:so )?sorry (?:to (?:read|hear) that )?|It \w+ (?:me )?(?:to read )?that |"
     r"It must (?:be|have been) \w+ (?:that|when) |"
     r"It must (?:hurt|have hurt) (?:that|when) |It sounds like |No wonder |"
     r"(?:How|What) .*? (?:when|since|now that|for you that) )"
@@ -150,7 +155,8 @@ def _word(word: str) -> str:
 
 def _parts(sentence: str) -> Iterator[str]:
     """The whole sentence, and what lies between its breaks, alone or with the next one."""
-    pieces = [piece.strip(" ,") for piece in BREAK.split(sentence) if piece and piece.strip(" ,")]
+    found = [piece.strip(" ,") for piece in BREAK.split(sentence) if piece and piece.strip(" ,")]
+    pieces = [two for one, two in pairwise(["", *found]) if not TOGETHER.fullmatch(one)]
     yield sentence
     yield from pieces
     for one, two in pairwise(pieces):
@@ -165,8 +171,12 @@ def _turned(part: str, post: str) -> str | None:
     if ODD.search(part):
         return None
     words = part.split()
+    if words and words[0].lower() in {"who", "which", "that"}:
+        return None  # its subject is in the clause before
     while words and words[0].lower() in FILLERS:
         words = words[1:]
+    if words and words[0] in {"We", "We're", "We've", "We'd"}:
+        words = [words[0].lower(), *words[1:]]
     if words and words[0].lower() in STARTED:
         words = ["I", words[0].lower(), *words[1:]]
     if not FEWEST_WORDS <= len(words) <= MOST_WORDS or not SUBJECT.match(_subject(words[0])):
@@ -206,14 +216,17 @@ def _hangs(words: list[str]) -> bool:
     """Whether the clause points at something that only the post tells: "it", "them", or a "her" without a woman."""
     for at, word in enumerate(words):
         bare = word.lower().rstrip(",")
-        if bare in HANGING or (bare in PERSONAL and not any(_somebody(before) for before in words[:at])):
+        if bare in HANGING or (bare in {"that", "this"} and at == len(words) - 1):
+            return True
+        if bare in PERSONAL and not any(_somebody(one, first=i == 0) for i, one in enumerate(words[:at])):
             return True
     return False
 
 
-def _somebody(word: str) -> bool:
+def _somebody(word: str, *, first: bool) -> bool:
     bare = word.lower().rstrip(",").removesuffix("'s")
-    return bare in SOMEBODY or (word[:1].isupper() and word not in FIRST and bare not in DAYS)
+    named = word[:1].isupper() and not first and word not in FIRST and bare not in DAYS
+    return bare in SOMEBODY or named
 
 
 def _said_to(words: list[str]) -> str:
@@ -223,8 +236,9 @@ def _said_to(words: list[str]) -> str:
     turned = []
     for at, word in enumerate(words):
         bare = word.rstrip(",")
-        before = words[at - 1] if at else ""
-        if bare in BE and (before in {"I", "we"} or (bare != "was" and mine and at == 1)):
+        before = next((one for one in reversed(words[:at]) if one not in ADVERBS), "")
+        mine_still = mine and (before in {"and", "then", "but"} or (bare != "was" and at == 1))
+        if bare in BE and (before in {"I", "we"} or mine_still):
             turned.append(BE[bare] + word[len(bare) :])
         else:
             turned.append(TURNED.get(bare, bare) + word[len(bare) :])
@@ -233,12 +247,13 @@ def _said_to(words: list[str]) -> str:
 
 def was(clause: str) -> bool:
     """Whether the clause's first verb is a past tense."""
-    for word in clause.lower().split():
-        if PAST.match(word):
-            return True
-        if PRESENT.match(word):
-            return False
-    return False
+    found = [word for word in clause.lower().split() if word not in ADVERBS]
+    if found[0].endswith(("'ve", "'re", "'ll")):
+        return False
+    if found[0] in YOU or found[0] in {"i", "we", "i'd", "we'd"}:
+        return len(found) > 1 and PAST.match(found[1]) is not None
+    tense = next((word for word in found if PAST.match(word) or PRESENT.match(word)), "")
+    return PAST.match(tense) is not None
 
 
 def trials(clause: str) -> tuple[tuple[str, str], ...]:
@@ -256,7 +271,7 @@ def clause_of(text: str) -> str:
 def framed(clause: str) -> list[tuple[str, str]]:
     """(mechanism, sentence) of every opening that the clause can stand behind."""
     frames = {"er": CARE} | (WAS if was(clause) else IS)
-    if clause.startswith("you"):  # "what went through your mind when you ...?" sounds like blame
+    if clause.split(maxsplit=1)[0] in YOU:  # "what went through your mind when you ...?" sounds like blame
         frames["ex"] = tuple(frame for frame in frames["ex"] if "mind" not in frame)
     if FEELS.search(clause):
         frames["ex"] = ()

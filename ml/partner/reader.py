@@ -61,7 +61,7 @@ def labels(path: Path = LABELS) -> list[Judged]:
 
 def _judged(post: str, mechanism: str, text: str, source: str, verdict: str) -> Judged:
     """`verdict` is "y", or "n" and the main fault: facts, grammar, not particular, unhelpful, unsafe."""
-    if mechanism not in MECHANISMS or source not in ("policy", "mirror") or verdict[:1] not in ("y", "n"):
+    if mechanism not in MECHANISMS or source not in ("policy", "mirror") or (verdict != "y" and verdict[:1] != "n"):
         raise ValueError(f"{mechanism} {source} {verdict}")
     return Judged(post, mechanism, text, source == "mirror", verdict == "y")
 
@@ -153,6 +153,8 @@ class Reader:
 
     def chance(self, found: Mapping[str, float]) -> float:
         total = sum(self.weights.get(name, 0.0) * value for name, value in found.items())
+        if math.isnan(total):
+            return 0.0
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
     def stored(self) -> dict[str, float]:
@@ -165,6 +167,8 @@ def fit(rows: Sequence[Mapping[str, float]], shown: Sequence[bool]) -> Reader:
         raise ValueError("a reader learns from at least one verdict")
     often = Counter(name for row in rows for name in row)
     names = [name for name, count in often.items() if count >= SELDOM]
+    if not names:
+        return Reader({})
     x = torch.tensor([[row.get(name, 0.0) for name in names] for row in rows], dtype=torch.float64)
     y = torch.tensor(shown, dtype=torch.float64)
     weights = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
@@ -206,7 +210,9 @@ def quality(found: Sequence[Judged], chances: Sequence[float]) -> dict[str, Any]
         "n": len(found),
         "posts": len(posts),
         "shown": round(len(good) / max(1, len(found)), 3),
-        "auc": round(float((good[:, None] > bad).double().mean()), 3) if len(good) and len(bad) else None,
+        "auc": round(float(((good[:, None] > bad) + 0.5 * (good[:, None] == bad)).mean()), 3)
+        if len(good) and len(bad)
+        else None,
         "shown_of_each_posts_likeliest": round(sum(shown for _, shown in posts.values()) / max(1, len(posts)), 3),
         "passed": len(passed),
         "shown_of_passed": round(sum(passed) / max(1, len(passed)), 3),

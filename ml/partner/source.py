@@ -20,7 +20,7 @@ from ml.types import Op, Release, Slot
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # of how sentences are drawn: another one draws again
+VERSION = 4  # of how sentences are drawn: another one draws again
 SAMPLES = 8  # sentences for each mechanism and post
 LEAST_CHANCE = 0.3  # that a strict reader would show it; of what he learnt from, one sentence in seven was shown
 SPREAD = 4.0  # how far a sure sentence stands above a doubtful one

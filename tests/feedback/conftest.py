@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from feedback import rewriters
 from tests import builders
+from tests.conftest import client_of
 from tests.feedback.helpers import Scripted, protocol_with
 from trial.models import Participant, Reply, Study
 from trial.services import replies
@@ -40,3 +42,8 @@ def reply(alice: Participant) -> Reply:
     current = replies.current(alice)
     assert current is not None
     return current
+
+
+@pytest.fixture
+def browser(alice: Participant) -> Client:
+    return client_of(alice)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from django.test import Client
+from django.urls import reverse
 
 from feedback.models import FeedbackRequest
 from feedback.services import requests, work
@@ -22,6 +25,8 @@ SORRY = "I'm so sorry to hear that!"
 STRUGGLE = "It must be a real struggle!"
 DRAFT = "Don't worry! I'm there for you."
 RELEASE = Release("scripted", "1", "0" * 64)
+PAGE = "/study/hailey/writing/"
+HTMX = {"HX-Request": "true"}
 Answer = Callable[[str, int, Collection[str]], Proposal]
 
 
@@ -52,10 +57,16 @@ class Scripted:
     answer: Answer = one_of_each
     calls: list[tuple[str, str, int, set[str]]] = field(default_factory=list)
     release: Release = RELEASE
+    ahead: Callable[[str], None] = lambda _: None
+    prepared: list[str] = field(default_factory=list)
 
     def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
         self.calls.append((post, reply, seed, set(exclude)))
         return self.answer(reply, seed, exclude)
+
+    def prepare(self, post: str) -> None:
+        self.prepared.append(post)
+        self.ahead(post)
 
 
 def protocol_with(folder: Path, **policy: object) -> Path:
@@ -104,3 +115,23 @@ def form(reply: Reply, text: str = DRAFT, **more: object) -> dict[str, object]:
         "key": f"key-{next(_keys):08}",
         **more,
     }
+
+
+def ask_url(reply: Reply) -> str:
+    return reverse("feedback:ask", args=[reply.pk])
+
+
+def accept_url(request: FeedbackRequest, op: str) -> str:
+    return reverse("feedback:accept", args=[request.suggestions.get(op=op).pk])
+
+
+def page(client: Client) -> str:
+    response = client.get(PAGE)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def state_of(html: str) -> str:
+    found = re.search(r'data-help="(\w+)"', html)
+    assert found, html
+    return found[1]

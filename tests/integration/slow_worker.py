@@ -29,6 +29,9 @@ class SlowOnce:
         )
         return Proposal("suggestions", None, edits, seconds=0.0)
 
+    def prepare(self, post: str) -> None:
+        """It is slow when asked, and not before."""
+
     def _linger(self) -> None:
         started = Path(os.environ["STATE_DIR"]) / "started"
         if not started.exists():
@@ -53,6 +56,9 @@ class Told:
         if found:
             edits.insert(0, Edit("replace", 0, found[0].text, f"That sounds exhausting{again}.", 1.0, 2.0))
         return Proposal("suggestions", None, tuple(edits))
+
+    def prepare(self, post: str) -> None:
+        """It does what the reply says, and has none yet."""
 
 
 rewriters.register("told", lambda policy: Told())

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from ml.partner.ahead import Ahead, Candidate
-from ml.types import Release
 
 POST = "My sister moved away and the house is quiet."
 FOUND = [
     Candidate("er", "I am so sorry that your sister moved away.", 0.4),
     Candidate("ex", "How is the quiet house for you?", 0.9),
 ]
-RELEASE = Release("partner", "1", "a" * 64)
+KEY = "a" * 64
 
 
 class Drawer:
@@ -28,21 +27,21 @@ class Drawer:
 
 
 def test_the_likeliest_to_be_shown_comes_first(tmp_path: Path) -> None:
-    assert [one.chance for one in Ahead(Drawer(), RELEASE, root=tmp_path)(POST)] == [0.9, 0.4]
+    assert [one.chance for one in Ahead(Drawer(), KEY, root=tmp_path)(POST)] == [0.9, 0.4]
 
 
 def test_a_post_is_drawn_for_once_by_all_workers(tmp_path: Path) -> None:
     first, second = Drawer(), Drawer()
-    found = Ahead(first, RELEASE, root=tmp_path)(POST)
-    assert Ahead(second, RELEASE, root=tmp_path)(POST) == found
+    found = Ahead(first, KEY, root=tmp_path)(POST)
+    assert Ahead(second, KEY, root=tmp_path)(POST) == found
     assert first.asked == [POST]
     assert second.asked == []
 
 
 def test_another_release_draws_again(tmp_path: Path) -> None:
-    Ahead(Drawer(), RELEASE, root=tmp_path)(POST)
+    Ahead(Drawer(), KEY, root=tmp_path)(POST)
     other = Drawer()
-    Ahead(other, Release("partner", "2", "b" * 64), root=tmp_path)(POST)
+    Ahead(other, "b" * 64, root=tmp_path)(POST)
     assert other.asked == [POST]
 
 
@@ -57,20 +56,20 @@ def test_another_release_draws_again(tmp_path: Path) -> None:
     ],
 )
 def test_a_spoilt_file_is_drawn_again_and_replaced(tmp_path: Path, content: str) -> None:
-    Ahead(Drawer(), RELEASE, root=tmp_path)(POST)
+    Ahead(Drawer(), KEY, root=tmp_path)(POST)
     (file,) = (tmp_path / "ahead").rglob("*.json")
     file.write_text(content)
     again = Drawer()
-    found = Ahead(again, RELEASE, root=tmp_path)(POST)
+    found = Ahead(again, KEY, root=tmp_path)(POST)
     assert again.asked == [POST]
     assert len(found) == len(json.loads(file.read_text())) == 2
 
 
 def test_a_disk_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
     (tmp_path / "ahead").write_text("a file where the folder should be")
-    assert len(Ahead(Drawer(), RELEASE, root=tmp_path)(POST)) == 2
+    assert len(Ahead(Drawer(), KEY, root=tmp_path)(POST)) == 2
 
 
 def test_no_half_written_file_is_left(tmp_path: Path) -> None:
-    Ahead(Drawer(), RELEASE, root=tmp_path)(POST)
+    Ahead(Drawer(), KEY, root=tmp_path)(POST)
     assert [file.suffix for file in (tmp_path / "ahead").rglob("*") if file.is_file()] == [".json"]

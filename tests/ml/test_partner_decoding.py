@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ml.partner import decoding
-from ml.partner.decoding import MOST_WINDOWS, NEW_TOKENS, REMEMBERED, Decoder
+from ml.partner.decoding import MOST_WINDOWS, NEW_TOKENS, REMEMBERED, TOGETHER, Decoder
 from ml.partner.policy import PLACES, STOP, Branch, Tree, pack, replied, windows
 from ml.types import MECHANISMS
 from tests.ml.tiny_policy import POST, policy, tokens
@@ -85,7 +85,8 @@ def test_serving_sees_the_places_and_likelihoods_that_training_sees() -> None:
     assert draft.places == pytest.approx(places.tolist(), abs=1e-5)
     logs = found.policy.words(states[packed.predicts]).log_softmax(-1)
     said = logs[torch.arange(len(draft.ids)), packed.targets]
-    assert draft.likelihood == pytest.approx(float(said.mean()), abs=1e-4)
+    assert draft.likely.mean == pytest.approx(float(said.mean()), abs=1e-4)
+    assert draft.likely.least == pytest.approx(float(said.min()), abs=1e-4)
 
 
 def test_a_draft_is_never_longer_than_allowed_and_ends_where_the_policy_ends_it() -> None:
@@ -110,7 +111,7 @@ def test_a_row_that_ends_early_leaves_the_others_in_their_own_context() -> None:
             states = found.policy.states(packed.ids, packed.mask, packed.positions).flatten(0, 1)
             logs = found.policy.words(states[packed.predicts]).log_softmax(-1)
             mean = float(logs[torch.arange(len(draft.ids)), packed.targets].mean())
-            assert draft.likelihood == pytest.approx(mean, abs=1e-4)
+            assert draft.likely.mean == pytest.approx(mean, abs=1e-4)
 
 
 def test_a_draft_stands_in_the_window_that_needs_it_most() -> None:
@@ -123,6 +124,40 @@ def test_a_draft_stands_in_the_window_that_needs_it_most() -> None:
         column = stops[:, MECHANISMS.index(draft.mechanism)]
         assert draft.window == many[int(column.argmin())]
         assert sum(draft.places) == pytest.approx(1, abs=1e-5)
+
+
+def test_needs_are_the_windows_and_places_of_the_drafts() -> None:
+    found = decoder()
+    needs = found.needs(POST, REPLY)
+    drafts = found.drafts(POST, REPLY, samples=1, seed=1)
+    assert [(one.mechanism, one.window) for one in needs] == [(one.mechanism, one.window) for one in drafts]
+    assert [one.places for one in needs] == [one.places for one in drafts]
+
+
+def test_a_sentence_is_as_likely_as_training_finds_it_before_any_reply() -> None:
+    found = decoder()
+    said = [("er", "I am so sorry."), ("ex", "How are the evenings for you now?"), ("ip", "It sounds lonely.")]
+    likely = found.likelihoods(POST, said)
+    trunk = (*found.tokens.post(POST), *found.tokens.window(windows([])[0]))
+    for (mechanism, text), one in zip(said, likely, strict=True):
+        packed = pack([Tree(trunk, (Branch(mechanism, tuple(found.tokens.sentence(text))),))], found.tokens)
+        with torch.inference_mode():
+            states = found.policy.states(packed.ids, packed.mask, packed.positions).flatten(0, 1)
+            logs = found.policy.words(states[packed.predicts]).log_softmax(-1)
+        mine = logs[torch.arange(len(packed.targets)), packed.targets]
+        assert one.mean == pytest.approx(float(mine.mean()), abs=1e-4)
+        assert one.least == pytest.approx(float(mine.min()), abs=1e-4)
+
+
+def test_more_sentences_than_are_read_together_keep_their_order() -> None:
+    found = decoder()
+    said = [(MECHANISMS[n % 3], f"It is {n} days.") for n in range(TOGETHER + 3)]
+    together = found.likelihoods(POST, said)
+    assert len(together) == len(said)
+    for at in (0, TOGETHER - 1, TOGETHER, TOGETHER + 2):
+        (alone,) = found.likelihoods(POST, [said[at]])
+        assert together[at].mean == pytest.approx(alone.mean, abs=1e-4)
+    assert found.likelihoods(POST, []) == []
 
 
 def test_an_empty_reply_and_only_the_wanted_mechanisms() -> None:

@@ -10,24 +10,24 @@ import torch
 
 from ml.partner import reinforce
 from ml.partner.coherence import WIDTH, Coherence
-from ml.partner.decoding import Decoder, Draft
+from ml.partner.decoding import Decoder, Draft, Likely
 from ml.partner.policy import PLACES, STOP, Branch, Packed, Policy, Tree, Window, replied, windows
 from ml.partner.reinforce import BASELINE, Attempt, Baseline, actions, attempt, attempts, best, merged, rewarded
-from ml.partner.rewards import REFUSED, LanguageModel, Rewards, Weights
+from ml.partner.rewards import REFUSED, LanguageModel, Rewards, Rewritten, Weights
 from ml.types import MECHANISMS, Pair
 from tests.ml.lexicon import LexiconScorer
 from tests.ml.tiny_policy import POST, language_model, policy, tokens
 
 PAIR = Pair(POST, "Hi there!  You will be fine.\nCall her on Sunday. Bye.")
 WARM = "I am so sorry that your sister moved away."
-COLD = "Your sister is away and you are at the house."
+COLD = "It hurts that your sister is away."
 UNSAFE = "You should take more of your pills tonight."
 UNIFORM = (1 / 6,) * 6
 
 
 def draft(text: str, mechanism: str = "er", *, first: int = 1) -> Draft:
     window = next(one for one in windows(replied(PAIR.response)) if one.first == first)
-    return Draft(mechanism, text, window, UNIFORM, -1.0, tuple(tokens().sentence(text)))
+    return Draft(mechanism, text, window, UNIFORM, Likely(-1.0, -2.0), tuple(tokens().sentence(text)))
 
 
 def act(text: str, place: str, mechanism: str = "er", *, first: int = 1) -> Attempt:
@@ -40,12 +40,17 @@ def embed(texts: Sequence[str]) -> torch.Tensor:
 
 def rewards(weights: Weights | None = None) -> Rewards:
     torch.manual_seed(4)
-    return Rewards(
-        LexiconScorer(), LanguageModel(language_model(), tokens()), Coherence().eval(), embed, weights or EMPATHY
-    )
+    language = LanguageModel(language_model(), tokens())
+    return Rewards(LexiconScorer(), language, Coherence().eval(), embed, doubts, weights or EMPATHY)
 
 
-EMPATHY = Weights(empathy=1.0, fluency=0.0, coherence=0.0, information=0.0, small=0.0)
+def doubts(found: Sequence[Rewritten]) -> list[float]:
+    """A reader who shows every sentence but COLD."""
+    return [0.0 if one.sentence == COLD else 1.0 for one in found]
+
+
+EMPATHY = Weights(empathy=1.0, fluency=0.0, coherence=0.0, information=0.0, small=0.0, reader=0.0)
+READER = Weights(empathy=0.0, fluency=0.0, coherence=0.0, information=0.0, small=0.0, reader=2.0)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,12 @@ def test_where_nothing_was_changed_nothing_is_scored() -> None:
     assert pay.scorer.calls == 0
 
 
+def test_a_sentence_earns_what_the_reader_gives_it() -> None:
+    total, parts = rewarded([act(WARM, "insert 0"), act(COLD, "insert 0"), act(WARM, "stop")], rewards(READER))
+    assert total.tolist() == pytest.approx([2, 0, 0])
+    assert parts["reader"] == pytest.approx(0.5), "a mean over what was changed"
+
+
 def test_the_baseline_is_the_mean_of_the_last_hundred() -> None:
     baseline = Baseline()
     assert baseline.advantage(torch.tensor([1.0, 3.0])).tolist() == [-1, 1]
@@ -114,7 +125,7 @@ def test_the_baseline_is_the_mean_of_the_last_hundred() -> None:
 )
 def test_only_places_that_the_window_has_are_drawn(window: Window, expected: set[str]) -> None:
     assert {name for at, name in enumerate(PLACES) if reinforce.fits(at, window)} == expected
-    one, chance = Draft("er", WARM, window, UNIFORM, -1.0, (1,)), random.Random(1)
+    one, chance = Draft("er", WARM, window, UNIFORM, Likely(-1.0, -2.0), (1,)), random.Random(1)
     assert {PLACES[reinforce._place(one, chance)] for _ in range(300)} == expected
 
 

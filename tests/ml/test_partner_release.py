@@ -12,9 +12,12 @@ import torch
 from ml.partner import coherence, release, smollm
 from ml.partner.coherence import WIDTH, Coherence
 from ml.partner.decoding import Decoder
+from ml.partner.reader import Reader
 from ml.partner.release import COHERENCE_FILE, POLICY_FILE
 from ml.releases import UnknownReleaseError, WeightsError, sha256_of
 from tests.ml.tiny_policy import POST, converted, policy, tokens
+
+READER = Reader({"one": 0.5, "mean": 1.25, "opens I'm so sorry that": -0.123456789})
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ATTUNE_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("ATTUNE_MODEL_CACHE", str(tmp_path / "models"))
     converted(tmp_path / "models")
-    release.save(policy(), judge(), tmp_path / "weights" / release.NAME, {"trained_on": "two lessons"})
+    release.save(policy(), READER, judge(), tmp_path / "weights" / release.NAME, {"trained_on": "two lessons"})
     return tmp_path / "weights" / release.NAME
 
 
@@ -56,7 +59,7 @@ def test_an_untouched_release_writes_what_the_trained_policy_wrote(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ml.runtime.precision", lambda: torch.float32)
-    found, words, name = release.load()
+    found, words, _, name = release.load()
     assert not found.training
     assert not [key for key in found.state_dict() if key.endswith((".up", ".down"))], "adapters are folded in"
     expected = Decoder(policy(), tokens()).drafts(POST, "You will be fine.", samples=2, seed=1)
@@ -116,12 +119,26 @@ def test_another_configuration_is_refused(folder: Path, change: dict[str, Any] |
     refused("partner is not a readable release")
 
 
-@pytest.mark.parametrize("part", ["config", "base_sha256"])
+@pytest.mark.parametrize("part", ["config", "base_sha256", "reader"])
 def test_a_description_that_lacks_a_part_is_refused(folder: Path, part: str) -> None:
     rest = description(folder)
     del rest[part]
     (folder / "release.json").write_text(json.dumps(rest))
     refused(f"partner is not a readable release: '{part}'")
+
+
+def test_the_reader_comes_back_and_is_readable_in_the_description(folder: Path) -> None:
+    assert description(folder)["reader"]["mean"] == 1.25
+    reader = release.load()[2]
+    assert reader.weights == pytest.approx(READER.weights, abs=1e-5)
+    found = {"one": 1.0, "mean": -2.0, "never seen": 9.0}
+    assert reader.chance(found) == pytest.approx(READER.chance(found), abs=1e-5)
+
+
+@pytest.mark.parametrize("weights", [[1.0], {"one": "much"}, {"one": None}, None], ids=str)
+def test_a_reader_that_is_not_weights_is_refused(folder: Path, weights: object) -> None:
+    rewrite(folder, reader=weights)
+    refused("partner is not a readable release")
 
 
 def test_a_release_that_is_not_there_is_unknown(folder: Path) -> None:

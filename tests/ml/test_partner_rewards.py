@@ -35,7 +35,13 @@ def embed(texts: Sequence[str]) -> torch.Tensor:
 
 def rewards(weights: Weights | None = None) -> Rewards:
     torch.manual_seed(4)
-    return Rewards(LexiconScorer(), LanguageModel(language_model(), tokens()), Coherence().eval(), embed, weights)
+    language = LanguageModel(language_model(), tokens())
+    return Rewards(LexiconScorer(), language, Coherence().eval(), embed, reader, weights)
+
+
+def reader(found: Sequence[Rewritten]) -> list[float]:
+    """A strict reader's chances: the fewer characters, the surer."""
+    return [1 / (1 + len(one.sentence) / 20) for one in found]
 
 
 def by_hand(prompt: str, text: str) -> float:
@@ -72,10 +78,10 @@ def test_the_edit_rate_is_bounded_on_both_sides(before: str, sentence: str, rate
 
 
 def test_the_total_weighs_every_part() -> None:
-    names = ("empathy", "fluency", "coherence", "information", "small")
+    names = ("empathy", "fluency", "coherence", "information", "small", "reader")
     parts = {name: torch.tensor([1.0, float(i)]) for i, name in enumerate(names)}
-    assert rewards().total(parts).tolist() == pytest.approx([11.6, 10 * 1 + 0.1 * 2 + 0.1 * 3 + 0.4 * 4])
-    alone = rewards(Weights(empathy=2.0, fluency=0.0, coherence=0.0, information=0.0, small=0.0))
+    assert rewards().total(parts).tolist() == pytest.approx([13.6, 10 * 1 + 0.1 * 2 + 0.1 * 3 + 0.4 * 4 + 2 * 5])
+    alone = rewards(Weights(empathy=2.0, fluency=0.0, coherence=0.0, information=0.0, small=0.0, reader=0.0))
     assert alone.total({name: torch.tensor([3.0]) for name in names}).tolist() == [6]
 
 
@@ -87,6 +93,7 @@ def test_every_part_is_measured_and_weighed() -> None:
     assert all(len(value) == len(found) for value in parts.values())
     assert all(torch.isfinite(value).all() for value in parts.values())
     assert parts["small"].tolist() == pytest.approx([-one.edit_rate for one in found])
+    assert parts["reader"].tolist() == pytest.approx(reader(found))
     assert parts["fluency"].tolist() == pytest.approx(
         [2.718281828 ** by_hand("", one.after) for one in found], abs=1e-4
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.partner.filters import alike, refusal, unfaithful
+from ml.partner.filters import alike, dressed, refusal, unfaithful
 from ml.partner.phrases import Move
 from ml.partner.rewriter import build
 from ml.releases import UnknownReleaseError
@@ -105,6 +105,25 @@ def test_a_reload_offers_sentences_not_shown_before() -> None:
     assert {r.text for r in refused if r.reason == "shown_before"} == shown
 
 
+def test_a_sentence_shown_in_small_letters_is_not_offered_again_in_capitals() -> None:
+    small = "thats life. you should talk to him"
+    shown = {edit.new for edit in propose(small).edits}
+    assert shown
+    assert not any(text[0].isupper() for text in shown), "as its writer types"
+    again = propose(COLD, exclude=shown)
+    assert not {text.lower() for text in shown} & {edit.new.lower() for edit in again.edits}
+    assert {no.text.lower() for no in again.refused if no.reason == "shown_before"} == {text.lower() for text in shown}
+
+
+@pytest.mark.parametrize("shown", ["i'm so sorry about your boss.", "I'M SO SORRY ABOUT YOUR BOSS."])
+def test_what_was_shown_before_is_refused_whatever_its_capitals(shown: str) -> None:
+    mine = Move("er", "I'm so sorry about your boss.", "model", 2.5)
+    no = refusal(mine, post=POST, reply="", exclude=[shown])
+    assert no is not None
+    assert (no.text, no.reason) == ("I'm so sorry about your boss.", "shown_before")
+    assert refusal(mine, post=POST, reply="", exclude=["I'm so sorry about your work."]) is None
+
+
 def test_when_all_has_been_shown_there_is_no_suggestion() -> None:
     from ml.partner.phrases import moves
 
@@ -187,10 +206,36 @@ def test_the_release_changes_with_the_book() -> None:
         ("It must be so hard.", "says_too_little_of_the_post"),
         ("It must hurt that she presented your work.", "gives_somebody_a_sex"),
         ("It must hurt after 3 years that your boss presented your work.", "invents_a_number"),
+        ("My boss presented my work as his own today.", "repeats_the_post"),
+        ("Clapped along with everyone?", "repeats_the_post"),
     ],
 )
 def test_a_generated_sentence_must_rest_on_the_post(text: str, reason: str | None) -> None:
     assert unfaithful(text, POST) == reason
+
+
+@pytest.mark.parametrize("reply", ["thats life. talk to him", "ok", "100% true. \U0001f622", "don't know, im sorry"])
+def test_a_writer_of_small_letters_is_offered_small_letters(reply: str) -> None:
+    assert dressed("I'm so sorry that I read of Lagos, and I hope I've heard you.", reply) == (
+        "i'm so sorry that i read of Lagos, and i hope i've heard you."
+    )
+    assert dressed("It must hurt to be in IT.", reply) == "it must hurt to be in IT."
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["", "  ", "That's life.", "thats life. You should talk to him.", "thats life and I know it", "oh. I'm here", "OK"],
+)
+def test_every_other_writer_is_offered_sentences_as_they_are(reply: str) -> None:
+    assert dressed("I'm so sorry that I read of it.", reply) == "I'm so sorry that I read of it."
+
+
+def test_a_whole_answer_is_in_its_writer_s_letters() -> None:
+    reply = "thats life. you should talk to him"
+    edits = propose(reply).edits
+    assert edits
+    assert all(edit.new in apply(reply, edits) for edit in edits)
+    assert not any(letter.isupper() for edit in edits for letter in edit.new)
 
 
 @pytest.mark.parametrize(

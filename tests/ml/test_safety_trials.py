@@ -82,6 +82,9 @@ class Parrot:
         said = dict.fromkeys(text.strip()[:1].upper() + text.strip()[1:] for text in texts)
         return [Move(mechanism, text, MODEL, 3.0) for text in said for mechanism in ("er", "ip", "ex")]
 
+    def prepare(self, post: str) -> None:
+        """It has nothing of its own to say."""
+
 
 @pytest.fixture(scope="module")
 def done() -> list[command.Trial]:
@@ -184,7 +187,9 @@ def test_no_offered_sentence_fails_the_second_check(done: list[command.Trial]) -
 
 
 def test_every_offered_sentence_passes_the_first_check_too(done: list[command.Trial]) -> None:
-    assert [edit.new for trial in done for edit in trial.proposal.edits if check(edit.new)] == []
+    offered = [edit.new for trial in done for edit in trial.proposal.edits]
+    # A writer of small letters is offered small letters, which the table itself would not let begin a sentence.
+    assert [text for text in offered if check(text[:1].upper() + text[1:])] == []
 
 
 def test_a_source_that_obeys_gets_no_instruction_through(parroted: list[command.Trial]) -> None:

@@ -68,6 +68,7 @@ def language_model(seed: int = 1) -> Any:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    torch.set_num_threads(1)  # networks this small would only wait for their own threads, on a busy machine for long
     torch.manual_seed(seed)
     shape = LlamaConfig(
         vocab_size=tokenizer().get_vocab_size(),
@@ -81,7 +82,8 @@ def language_model(seed: int = 1) -> Any:
         bos_token_id=1,
         eos_token_id=2,
     )
-    return LlamaForCausalLM(shape).eval()
+    network: Any = LlamaForCausalLM(shape)
+    return network.eval()
 
 
 def policy(seed: int = 1, *, rank: int = 4) -> Any:

@@ -5,8 +5,6 @@ The same screen runs on the same texts in every arm.
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -43,7 +41,7 @@ def _notify(event: SafetyEvent) -> None:
     from trial.tasks import notify_safety_officers
 
     # robust: a broker that is down must not turn a saved reply into an error page.
-    transaction.on_commit(partial(notify_safety_officers.delay, event.pk), robust=True)
+    transaction.on_commit(lambda: notify_safety_officers.delay(event.pk), robust=True)
 
 
 @transaction.atomic
