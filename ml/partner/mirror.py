@@ -80,7 +80,7 @@ BREAK = re.compile(
     rf"|\s+and\s+(?=(?:{CLAUSES}|now|then|it|it's|all)\b)"
 )
 WORD = re.compile(r"[a-z0-9']+")
-TOGETHER = re.compile(r"(?:my|our|the) \w+(?: \w+)?|[A-Z]\w+", re.IGNORECASE)  # "my mum" of "my mum and I"
+TOGETHER = re.compile(r"(?:my|our) \w+(?: \w+)?|mum|mom|dad", re.IGNORECASE)  # "my mum" of "my mum and I"
 ODD = re.compile(
     r"(?<!\w)'|'(?!\w)|[\"\u2018\u201c\u201d*#@<>{}\[\]?!|\\]|\b(?:you|your|you're|yourself|lol|lmao|wtf|fuck\w*|shit\w*)\b",
     re.I,
