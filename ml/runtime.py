@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import os
 import time
@@ -18,7 +20,7 @@ from tokenizers import Tokenizer
 from ml.backbones import MINILM, directory
 from ml.releases import WeightsError
 
-__all__ = ["WeightsError", "device", "encoder", "precision", "tokenizer", "use_threads"]
+__all__ = ["WeightsError", "device", "encoder", "precision", "tokenizer", "trim", "use_threads"]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,12 @@ def use_threads(count: int | None = None) -> int:
 
 
 use_threads()
+
+
+def trim() -> None:
+    """Give back to the system what loading has used and freed; glibc keeps it for itself otherwise."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def device(name: str = "auto") -> torch.device:

@@ -7,6 +7,7 @@ import json
 import logging
 import random
 
+from ml import runtime
 from ml.partner import release
 from ml.partner.ahead import Ahead, Candidate
 from ml.partner.decoding import Decoder, Need
@@ -53,6 +54,7 @@ class PolicySource:
     def load(cls) -> PolicySource:
         """Raises WeightsError where the release or the language model is not as it was released."""
         found = cls(*release.load())
+        runtime.trim()  # the weights came in float32, four hundred megabytes more than they need now
         log.info("rewriter %s ready", found.release)
         return found
 
