@@ -1,7 +1,7 @@
-"""Passages that speak to a machine instead of a person: hidden from whatever writes sentences.
+"""Passages that speak to a machine instead of a person: hidden from the policy, which copies words.
 
-A model that copies words can copy an order along with them. What is hidden here is hidden from generators alone;
-scorers, the crisis screen and people read the whole text.
+A model that copies words can copy an order along with them. Scorers, the crisis screen, an endpoint (which gets
+both texts as quoted data) and people read the whole text.
 """
 
 from __future__ import annotations
