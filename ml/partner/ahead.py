@@ -55,7 +55,7 @@ class Ahead:
         return found
 
     def _path(self, post: str) -> Path:
-        return self.folder / f"{hashlib.sha256(post.encode()).hexdigest()[:32]}.json"
+        return self.folder / f"{hashlib.sha256(post.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.json"
 
     def _read(self, post: str) -> list[Candidate]:
         """What is on disk; nothing where the file is absent or is not what this class writes."""
@@ -68,9 +68,12 @@ class Ahead:
     def _write(self, post: str, found: list[Candidate]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump([asdict(one) for one in found], file, ensure_ascii=False)
-        Path(name).replace(self._path(post))
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump([asdict(one) for one in found], file)
+            Path(name).replace(self._path(post))
+        finally:
+            Path(name).unlink(missing_ok=True)  # there only where the disk was full
 
 
 def _sound(one: Candidate) -> bool:

@@ -1,8 +1,8 @@
 """A strict reader, learnt: the chance that one sentence may be shown under one post as it is.
 
-The labels are verdicts on this policy's own sentences (`judging/labels.jsonl`, by `judging/criteria.md`). What tells a
-good sentence from a bad one is how likely the policy itself finds it, how much of it stands in the post, and whether
-it was copied; so a logistic regression over a handful of such measures is enough, and can be read.
+The labels are verdicts on this policy's own sentences (`judging/labels.jsonl`, by `judging/criteria.md`). It goes by
+how likely the policy itself finds a sentence, how much of it stands in the post, and whether it was copied: a logistic
+regression over such measures told the verdicts apart as well as larger models did (docs/rewriter.md), and can be read.
 """
 
 from __future__ import annotations
