@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ml.releases import UnknownReleaseError, WeightsError, described, folder
-from ml.types import Release, Rewriter, Scorer
+from ml.types import Release, Reviewed, Rewriter, Scorer
 
 __all__ = ["SCORERS", "UnknownReleaseError", "WeightsError", "release_info", "rewriter", "scorer"]
 
@@ -22,11 +22,11 @@ def scorer(name: str) -> Scorer:
 
 
 @cache
-def rewriter(name: str, *, scorer: str, gate: float, min_gain: float) -> Rewriter:
+def rewriter(name: str, *, scorer: str, gate: float, min_gain: float, reviewed: tuple[Reviewed, ...] = ()) -> Rewriter:
     """The rewriter of this name, built once in a process for each policy, with the scorer it names."""
     from ml.partner.rewriter import build
 
-    built: Rewriter = build(name, scorer=_scorer(scorer), gate=gate, min_gain=min_gain)
+    built: Rewriter = build(name, scorer=_scorer(scorer), gate=gate, min_gain=min_gain, reviewed=reviewed)
     return built
 
 

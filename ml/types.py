@@ -100,6 +100,17 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Reviewed:
+    """What people approved for one post, as (mechanism, sentence); perhaps nothing.
+
+    `post` is the SHA-256 of the post's text.
+    """
+
+    post: str
+    sentences: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A candidate that was not offered, and the rule that refused it."""
 

@@ -1,4 +1,4 @@
-"""`python -m ml.partner prepare|propose|train|evaluate|release`: the rewriter's commands."""
+"""`python -m ml.partner prepare|propose|review|train|evaluate|release|bind`: the rewriter's commands."""
 
 from __future__ import annotations
 
@@ -59,6 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     released.add_argument("--stage", choices=("warm", "reinforce", "best"), required=True)
     released.add_argument("--out", type=Path, required=True, help="folder of the release")
     released.set_defaults(run=_release)
+    bound = commands.add_parser("bind", help="train what reads a post for the phrase book, and write its release")
+    bound.add_argument("--data", type=Path, nargs="+", required=True, help="CSV files with the posts that are labelled")
+    bound.add_argument("--state", type=Path, default=Path("var/partner"), help="where training keeps its state")
+    bound.add_argument("--threads", type=int, help="torch threads (default: one)")
+    bound.add_argument("--out", type=Path, required=True, help="folder of the release")
+    bound.set_defaults(run=_bind)
+    review = commands.add_parser("review", help="what would be said under a study's posts, on a sheet to be judged")
+    review.add_argument("--posts", type=Path, required=True, help="a study's posts.csv")
+    review.add_argument("--rewriter", choices=[name for name in NAMES if name != "none"], default="partner")
+    review.add_argument("--each", type=int, default=12, help="sentences of each mechanism (default: %(default)s)")
+    review.add_argument("--seed", type=int, default=1)
+    review.add_argument("--out", type=Path, required=True, help="the sheet, a CSV file that is not there yet")
+    review.set_defaults(run=_review)
     _evaluate_options(commands.add_parser("evaluate", help="compare rewriters on labelled pairs, beside the paper"))
     return parser
 
@@ -129,6 +142,28 @@ def _release(options: argparse.Namespace) -> None:
     sys.stdout.write(f"{info['name']}@{info['version']}+{info['sha256'][:12]} is in {options.out}\n")
 
 
+def _bind(options: argparse.Namespace) -> None:
+    from ml import runtime
+    from ml.partner import binding, reader
+
+    runtime.use_threads(options.threads)
+    try:
+        info = binding.bind(options.data, options.state, options.out)
+    except (OSError, reader.LabelError, ValueError) as error:
+        raise DataError(str(error)) from error
+    sys.stdout.write(f"{json.dumps(info['figures'], indent=2)}\n")
+
+
+def _review(options: argparse.Namespace) -> None:
+    from ml.partner import review
+    from ml.partner.rewriter import sources
+
+    if options.out.exists():
+        raise DataError(f"{options.out} is there already: it may hold verdicts")
+    posts = list(read(options.posts, ("code", "text")))
+    review.write(posts, sources(options.rewriter)[1], options.out, each=options.each, seed=options.seed)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from ml.epitome import data
     from ml.partner import corpus, evaluate
@@ -156,17 +191,17 @@ def _edit(proposal: Proposal, index: int) -> dict[str, Any]:
     return {"op": edit.op, "index": edit.index, "old": edit.old, "new": edit.new, "gain": round(edit.gain, 4)}
 
 
-def read(path: Path) -> Iterator[tuple[str, str]]:
-    """The pairs of a CSV file; DataError says what is wrong with it."""
+def read(path: Path, columns: tuple[str, str] = COLUMNS) -> Iterator[tuple[str, str]]:
+    """Two columns of a CSV file; DataError says what is wrong with it."""
     csv.field_size_limit(2**27)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
+            missing = [c for c in columns if c not in (reader.fieldnames or ())]
             if missing:
                 raise DataError(f"{path}: no column {', '.join(missing)}")
             for row in reader:
-                yield row[COLUMNS[0]] or "", row[COLUMNS[1]] or ""
+                yield row[columns[0]] or "", row[columns[1]] or ""
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

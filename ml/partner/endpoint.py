@@ -146,6 +146,10 @@ class Endpoint:
         content = _content(self._ask(body(self.settings.model, post, reply, seed)))
         return [Move(mechanism, text, MODEL, fit(mechanism, text, post)) for mechanism, text in drafts(content)]
 
+    def candidates(self, post: str, *, seed: int) -> list[Move]:
+        """What it would add to an empty reply. Raises EndpointError where nothing can be had."""
+        return self.moves(post, "", seed=seed)
+
     def prepare(self, post: str) -> None:
         """A request is made for a draft, never for a post alone."""
 

@@ -54,7 +54,7 @@ def refusal(move: Move, *, post: str, reply: str, exclude: Collection[str]) -> R
 def _reason(move: Move, post: str, reply: str, exclude: Collection[str]) -> str | None:
     if move.text.lower() in {text.lower() for text in exclude}:
         return "shown_before"
-    if move.theme == MODEL and (unsafe := check(move.text)):
+    if unsafe := check(move.text):
         return unsafe.reason
     if move.fit <= 0:
         return "doubtful"

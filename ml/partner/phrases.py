@@ -1,7 +1,13 @@
-"""The phrase book: authored moves, chosen by what a post speaks of (`phrases.toml`)."""
+"""The phrase book: sentences by hand for each of the themes that a post may have (`bank/*.jsonl`).
+
+A theme is a definition ("The writer is always the one who gets in touch") with sentences of warmth, understanding and
+exploration that are right under every post that meets it. Which themes a post has is for `ml.partner.insight` to say.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -14,17 +20,29 @@ from ml.safety.normalise import plain
 from ml.types import MECHANISMS, Slot
 
 MODEL = "model"  # the theme of a generated sentence
-TABLE = Path(__file__).with_name("phrases.toml")
-WHO = re.compile(
-    r"\bmy ((?:best |oldest |old |little |older |younger |big |late )?(?:mother in law|father in law|mum|mom|mam|dad|"
-    r"mother|father|parents|sister|brother|husband|wife|partner|boyfriend|girlfriend|son|daughter|friends?|mate|boss|"
-    r"manager|flatmate|roommate|colleague|supervisor|nan|gran|grandmother|grandfather|grandad|grandpa|aunt|uncle|cousin))\b"
-)
+BANK = Path(__file__).with_name("bank")
+COLD = Path(__file__).with_name("cold.toml")
+WHO = "{who}"
+# Of which kind somebody must be for a theme's {who}, so that nobody else's death or deed is spoken of.
+KINDS = {
+    "parent": "mum mom mam mother dad father",
+    "mother": "mum mom mam mother",
+    "father": "dad father",
+    "grandparent": "nan gran grandma grandmother grandad grandpa grandfather",
+    "partner": "husband wife partner boyfriend girlfriend",
+    "friend": "friend mate",
+    "sibling": "sister brother",
+    "child": "son daughter",
+    "boss": "boss manager supervisor",
+    "elder": "mum mom mam mother dad father nan gran grandma grandmother grandad grandpa grandfather",
+    "pet": "dog cat puppy kitten rabbit hamster horse budgie parrot",
+}
+KINDS["person"] = " ".join(sorted(set(" ".join([*KINDS.values(), "aunt uncle cousin niece nephew"]).split())))
 
 
 @dataclass(frozen=True)
 class Move:
-    """One sentence that could be offered, and how closely it knows the post (1 any post, 3 a situation).
+    """One sentence that could be offered, and how well it would suit the post (0 not at all).
 
     `slot` is the one place it was written for; a move without it goes where its mechanism goes.
     """
@@ -35,24 +53,33 @@ class Move:
     fit: float
     slot: Slot | None = None
 
+    @property
+    def rank(self) -> float:
+        """The fit, so coarse that sentences which suit about as well keep the order that a seed gave them."""
+        return round(4 * self.fit) / 4
+
 
 @dataclass(frozen=True)
 class Theme:
-    """What a post may be about, and the moves for it."""
+    """What a post may speak of: its name, its definition, and (mechanism, sentence) pairs.
+
+    A broad theme is had by a post that has any theme it is made `of`, and says no more than holds for each of these.
+    `kind` is who somebody must be to be named in its sentences.
+    """
 
     name: str
-    depth: int
-    cues: tuple[re.Pattern[str], ...]
-    unless: re.Pattern[str] | None
-    moves: tuple[tuple[str, str], ...]
+    means: str
+    phrases: tuple[tuple[str, str], ...]
+    kind: str | None = None
+    of: tuple[str, ...] = ()
 
-    def fit(self, words: str) -> float | None:
-        """How well the theme fits a post, or None where it does not."""
-        found = [{m[0] for m in cue.finditer(words)} for cue in self.cues]
-        if not all(found) or (self.unless and self.unless.search(words)):
-            return None
-        hits = sum(len(f) for f in found)
-        return self.depth + 0.1 * min(hits, 5) + 0.3 * (len(self.cues) > 1)
+    def said(self, post: str) -> Iterator[tuple[str, str, str]]:
+        """(mechanism, sentence as in the book, as it would stand under this post), without those that need a name
+        which the post does not give."""
+        who = named(self.kind, post) if self.kind else None
+        for mechanism, text in self.phrases:
+            if who or WHO not in text:
+                yield mechanism, text, text.replace(WHO, who or "")
 
 
 @dataclass(frozen=True)
@@ -64,57 +91,46 @@ class Cold:
 
 
 @cache
-def _table() -> tuple[tuple[Theme, ...], tuple[Cold, ...]]:
-    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    themes = tuple(
-        Theme(
-            row["name"],
-            row["depth"],
-            tuple(compiled([cue], {}) for cue in row.get("cues", [])),
-            compiled(row["unless"], {}) if "unless" in row else None,
-            tuple((mechanism, text) for mechanism in MECHANISMS for text in row.get(mechanism, [])),
-        )
-        for row in table["theme"]
-    )
-    return themes, tuple(Cold(row["kind"], compiled(row["phrases"], {})) for row in table["cold"])
-
-
 def themes() -> tuple[Theme, ...]:
-    return _table()[0]
+    """Every theme of the bank, in the order of the files."""
+    lines = [line for file in sorted(BANK.glob("*.jsonl")) for line in file.read_text(encoding="utf-8").splitlines()]
+    return tuple(_theme(**json.loads(line)) for line in lines)
 
 
+def _theme(*, theme: str, means: str, who: str | None = None, of: str = "", **phrases: list[str]) -> Theme:
+    return Theme(theme, means, tuple((m, text) for m in MECHANISMS for text in phrases[m]), who, tuple(of.split()))
+
+
+def plain_themes() -> list[Theme]:
+    """Those that are read off a post; the broad ones follow from them."""
+    return [theme for theme in themes() if not theme.of]
+
+
+@cache
 def digest() -> str:
-    """The SHA-256 of the book, which is its release."""
-    import hashlib
+    """The SHA-256 of the bank, by which a release knows its book."""
+    found = hashlib.sha256()
+    for file in sorted(BANK.glob("*.jsonl")):
+        found.update(file.read_bytes())
+    return found.hexdigest()
 
-    return hashlib.sha256(TABLE.read_bytes()).hexdigest()
+
+@cache
+def _colds() -> tuple[Cold, ...]:
+    rows = tomllib.loads(COLD.read_text(encoding="utf-8"))["cold"]
+    return tuple(Cold(row["kind"], compiled(row["phrases"], {})) for row in rows)
 
 
 def cold(sentence: str) -> str | None:
     """The kind of cold sentence that this is, if it is one."""
     words = f" . {plain(sentence)} . "
-    return next((c.kind for c in _table()[1] if c.regex.search(words)), None)
+    return next((c.kind for c in _colds() if c.regex.search(words)), None)
 
 
-def moves(post: str) -> list[Move]:
-    """Every move whose theme fits the post, the closest themes first."""
-    words = f" . {plain(post)} . "
-    who = _who(words)
-    return sorted(_moves(words, who), key=lambda move: -move.fit)
-
-
-def _moves(words: str, who: str | None) -> Iterator[Move]:
-    for theme in themes():
-        fit = theme.fit(words)
-        if fit is None:
-            continue
-        for mechanism, text in theme.moves:
-            if "{who}" in text and who is None:
-                continue
-            yield Move(mechanism, text.replace("{who}", who or ""), theme.name, fit)
-
-
-def _who(words: str) -> str | None:
-    """ "your sister", where the post names exactly one person of the writer's."""
-    found = {m[1] for m in WHO.finditer(words)}
-    return f"your {found.pop()}" if len(found) == 1 else None
+def named(kind: str, post: str) -> str | None:
+    """ "your sister", where the post speaks of one person of this kind and no other."""
+    words = "|".join(KINDS[kind].split())
+    found = re.findall(rf"\b((?:best |oldest |old |older |younger |little |big )?({words})(s)?)\b", plain(post))
+    if len({word for _, word, _ in found}) != 1 or any(plural for *_, plural in found):
+        return None
+    return f"your {found[0][0]}"

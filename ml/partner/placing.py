@@ -15,6 +15,12 @@ SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
 GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)
 POINTS_BACK = re.compile(r"(?:that|this|it|it's|its|that's|thats|which|but|so|and|they|those|these|he|she)\b", re.I)
+# What answers the post at once: put before it, a sentence of ours would be what it seems to answer.
+REACTS = re.compile(
+    r"(?:oh+|ah+|aw+|wow|omg|ugh|ha(?:ha)+|lol|hm+|yeah|yep|yes|no+|well|congrat\w*|sorry|sounds|good (?:one|for|on)|"
+    r"same|true|right|ok(?:ay)?|poor|what an?|how (?:sad|awful|annoying|exciting)|problem solved|annoying|classic)\b",
+    re.I,
+)
 CLOSING = re.compile(
     r"(?:take care|good ?luck|best(?: wishes| of luck)?|all the best|hugs?|bye|cheers|love|much love|xx*|"
     r"good ?night|sending|thanks?|stay|warmly|talk soon)\b[^?]{0,40}$",
@@ -50,12 +56,16 @@ class View:
         return last - 1 if said_goodbye else last
 
     def between(self, index: int) -> int:
-        """The nearest place to `index` that is after a greeting, before a farewell, and not between a sentence and
-        one that points back at it."""
+        """The nearest place to `index` that is after a greeting, before a farewell, and neither between a sentence and
+        one that points back at it nor before one that answers the post at once."""
         index = min(max(index, self.opening()), self.ending())
-        while index < self.ending() and POINTS_BACK.match(self.sentences[index]):
+        while index < self.ending() and self._leans(index):
             index += 1
         return index
+
+    def _leans(self, index: int) -> bool:
+        text = self.sentences[index]
+        return bool(POINTS_BACK.match(text) or (index == self.opening() and REACTS.match(text)))
 
 
 def view(reply: str) -> View:
@@ -73,7 +83,7 @@ def slots(seen: View, mechanism: str) -> list[Slot]:
     """
     if mechanism == "ex":
         return [Slot("insert", seen.ending())]
-    opening = seen.opening()
+    opening = seen.between(0)
     cold_ones = _replaceable(seen)[:1]
     if not cold_ones:
         return [Slot("insert", opening)]

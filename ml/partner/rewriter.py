@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ml.partner import phrases
 from ml.partner.filters import alike, dressed, refusal
 from ml.partner.phrases import MODEL, Move
 from ml.partner.placing import AFTER_WARMTH, View, slots, view
+from ml.partner.reviewed import Approved
 from ml.releases import UnknownReleaseError
 from ml.safety import crisis
-from ml.types import MECHANISMS, Edit, Op, Outcome, Pair, Proposal, Refusal, Release, Rewriter, Score, Scorer, Slot
+from ml.types import (
+    MECHANISMS,
+    Edit,
+    Op,
+    Outcome,
+    Pair,
+    Proposal,
+    Refusal,
+    Release,
+    Reviewed,
+    Rewriter,
+    Score,
+    Scorer,
+    Slot,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +50,8 @@ class Source(Protocol):
 
     def moves(self, post: str, reply: str, *, seed: int) -> list[Move]: ...
 
+    def candidates(self, post: str, *, seed: int) -> list[Move]: ...
+
     def prepare(self, post: str) -> None: ...
 
 
@@ -56,29 +71,21 @@ class Option:
         return favour * self.edit.gain * float(CLOSENESS**self.move.fit) / (SMALL + changed)
 
 
-class PhraseBook:
-    """The authored moves, the themes that fit best first, shuffled within a theme by the seed."""
-
-    def __init__(self) -> None:
-        digest = phrases.digest()
-        self.release = Release("phrasebook", VERSION, digest)
-
-    def moves(self, post: str, reply: str, *, seed: int) -> list[Move]:
-        found = phrases.moves(post)
-        random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
-        return sorted(found, key=lambda move: -move.fit)
-
-    def prepare(self, post: str) -> None:
-        """The book is read in no time."""
-
-
 class Partner:
-    """A rewriter over one or more sources of sentences."""
+    """A rewriter over one or more sources of sentences; under a post with approved sentences, over these alone."""
 
     def __init__(
-        self, release: Release, sources: Sequence[Source], *, scorer: Scorer, gate: float, min_gain: float
+        self,
+        release: Release,
+        sources: Sequence[Source],
+        *,
+        scorer: Scorer,
+        gate: float,
+        min_gain: float,
+        approved: Approved | None = None,
     ) -> None:
-        self.release = release
+        self.approved = approved or Approved()
+        self.release = replace(release, version=release.version + self.approved.version)
         self.sources = tuple(sources)
         self.scorer = scorer
         self.gate = gate
@@ -93,8 +100,8 @@ class Partner:
         )
 
     def prepare(self, post: str) -> None:
-        """Let each source read the post ahead of any reply, unless the crisis screen catches it."""
-        if not crisis.screen(post):
+        """Let each source read the post ahead of any reply, unless the crisis screen catches it, or it is reviewed."""
+        if post not in self.approved and not crisis.screen(post):
             for source in self.sources:
                 source.prepare(post[:LONGEST_POST])
 
@@ -103,11 +110,11 @@ class Partner:
     ) -> tuple[Outcome, Score | None, list[Edit], list[Refusal]]:
         if crisis.screen(post) or crisis.screen(reply):
             return "screened", None, [], []
-        post, seen = post[:LONGEST_POST], view(reply)
+        given, post, seen = post, post[:LONGEST_POST], view(reply)
         before = self.scorer.score([Pair(post, seen.compose())])[0]
         if before.expected_total >= self.gate:
             return "nothing_needed", before, [], []
-        offered, refused = self._offered(post, reply, seed, exclude, before)
+        offered, refused = self._offered(self._moves(given, reply, seed), post, reply, exclude, before)
         total, room = before.expected_total, _room(seen, limit)
         for wave in range(WAVES):
             options = self._options(post, seen, _shortlist(offered, wave), total)
@@ -121,20 +128,26 @@ class Partner:
 
     # --- candidates ----------------------------------------------------------------------------
 
+    def _moves(self, post: str, reply: str, seed: int) -> list[Move]:
+        """What could be said: the post's approved sentences, else the sources', those that suit it best first."""
+        if post in self.approved:
+            return self.approved.moves(post, seed=seed)
+        found = [move for source in self.sources for move in source.moves(post[:LONGEST_POST], reply, seed=seed)]
+        return sorted(found, key=lambda move: -move.rank)
+
     def _offered(
-        self, post: str, reply: str, seed: int, exclude: Collection[str], before: Score
+        self, moves: Sequence[Move], post: str, reply: str, exclude: Collection[str], before: Score
     ) -> tuple[list[Move], list[Refusal]]:
         """The moves that pass the filters, of mechanisms that the reply lacks; and what was refused."""
         lacking = {m for m, level in zip(MECHANISMS, before.levels, strict=True) if level < 2}
         kept: list[Move] = []
         refused: list[Refusal] = []
-        for source in self.sources:
-            for move in source.moves(post, reply, seed=seed):
-                no = refusal(move, post=post, reply=reply, exclude=exclude)
-                if no:
-                    refused.append(no)
-                elif move.mechanism in lacking:
-                    kept.append(move)
+        for move in moves:
+            no = refusal(move, post=post, reply=reply, exclude=exclude)
+            if no:
+                refused.append(no)
+            elif move.mechanism in lacking:
+                kept.append(move)
         return kept, refused
 
     def _options(self, post: str, seen: View, moves: Sequence[Move], before: float) -> list[Option]:
@@ -256,21 +269,29 @@ class NoRewriter:
         """Nothing is offered, so nothing is prepared."""
 
 
-def build(name: str, *, scorer: Scorer, gate: float, min_gain: float) -> Rewriter:
+def build(name: str, *, scorer: Scorer, gate: float, min_gain: float, reviewed: Collection[Reviewed] = ()) -> Rewriter:
     """The rewriter called `name`, one of NAMES. Raises UnknownReleaseError, WeightsError or EndpointError."""
     if name == "none":
         return NoRewriter(scorer, gate)
+    release, found = sources(name)
+    return Partner(release, found, scorer=scorer, gate=gate, min_gain=min_gain, approved=Approved(reviewed))
+
+
+def sources(name: str) -> tuple[Release, list[Source]]:
+    """What the rewriter called `name` draws on, loaded. Raises as `build` does."""
     if name == "endpoint":
         from ml.partner import endpoint
 
         source = endpoint.Endpoint(endpoint.settings())
-        return Partner(source.release, [source], scorer=scorer, gate=gate, min_gain=min_gain)
-    if name == "phrasebook":
-        book = PhraseBook()
-        return Partner(book.release, [book], scorer=scorer, gate=gate, min_gain=min_gain)
-    if name != "partner":
+        return source.release, [source]
+    if name not in NAMES:
         raise UnknownReleaseError(f"there is no rewriter {name!r}; there are: {', '.join(NAMES)}")
+    from ml.partner.book import PhraseBook
+
+    book = PhraseBook.load()
+    if name == "phrasebook":
+        return book.release, [book]
     from ml.partner.source import PolicySource
 
     policy = PolicySource.load()
-    return Partner(policy.release, [policy], scorer=scorer, gate=gate, min_gain=min_gain)
+    return policy.release, [policy, book]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import random
+from dataclasses import replace
 
 from ml import runtime
 from ml.partner import release
@@ -63,11 +64,18 @@ class PolicySource:
         post = hidden(post[:READ])
         if not post:
             return []
-        seen, found = view(reply), list(self.ahead(post))
+        seen = view(reply)
         slots = {need.mechanism: place(need, seen) for need in self.decoder.needs(post, reply)}
+        placed = [replace(move, slot=slots[move.mechanism]) for move in self.candidates(post, seed=seed)]
+        return [move for move in placed if move.slot]
+
+    def candidates(self, post: str, *, seed: int) -> list[Move]:
+        """What could be said under the post, the likeliest to be shown first; such as are alike in the seed's order."""
+        post = hidden(post[:READ])
+        found = list(self.ahead(post)) if post else []
         random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
-        moves = [Move(one.mechanism, one.text, MODEL, fit(one), slots[one.mechanism]) for one in found]
-        return sorted((move for move in moves if move.slot), key=lambda move: -round(move.fit, 1))
+        moves = [Move(one.mechanism, one.text, MODEL, fit(one)) for one in found]
+        return sorted(moves, key=lambda move: -move.rank)
 
     def prepare(self, post: str) -> None:
         if post := hidden(post[:READ]):

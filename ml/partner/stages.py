@@ -197,7 +197,7 @@ def train_reinforce(
 
 
 def _step(
-    session: training.Session,
+    session: training.Session[Policy],
     decoder: Decoder,
     pair: Pair,
     pay: Rewards,

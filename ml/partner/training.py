@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -51,11 +51,22 @@ def load_base(device: torch.device) -> tuple[Any, Tokens]:
     return model.to(device), Tokens(Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 
-class Session:
-    """One run's policy, optimiser and place, stored together."""
+class Trainable(Protocol):
+    """What a session trains: some of its parameters, by their names."""
+
+    def trained(self) -> dict[str, torch.Tensor]: ...
+
+    def load_trained(self, values: dict[str, torch.Tensor]) -> None: ...
+
+
+Learner = TypeVar("Learner", bound=Trainable)
+
+
+class Session(Generic[Learner]):
+    """One run's network, optimiser and place, stored together."""
 
     def __init__(
-        self, policy: Policy, directory: Path, *, rate: float, decay: float, steps: int, warm_up: float
+        self, policy: Learner, directory: Path, *, rate: float, decay: float, steps: int, warm_up: float
     ) -> None:
         self.policy, self.directory, self.step, self.steps, self.epoch = policy, directory, 0, steps, 0
         self.memory: list[float] = []  # what else a run must remember, such as its last rewards

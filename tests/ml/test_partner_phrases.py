@@ -1,71 +1,71 @@
-"""The phrase book is safe throughout, speaks to what a post is about, and knows cold sentences."""
+"""The phrase book is safe throughout, never names the wrong person, and knows cold sentences."""
 
 from __future__ import annotations
 
 import pytest
 
-from ml.partner.phrases import cold, moves, themes
+from ml.partner.phrases import WHO, Theme, cold, named, plain_themes, themes
 from ml.partner.placing import view
 from ml.safety.candidates import check
 from ml.types import MECHANISMS
 
-MOVES = [(theme.name, text) for theme in themes() for _, text in theme.moves]
-
-POSTS = [
-    ("They made me redundant and I've had nine rejections since.", "job_search"),
-    ("My girlfriend and I broke up on Sunday.", "breakup"),
-    ("I have an exam tomorrow and can't remember a thing.", "study"),
-    ("Our dog died last night, the house is so quiet.", "pet_loss"),
-    ("My grandmother's funeral is tomorrow.", "bereavement"),
-    ("I moved to a new city and eat lunch alone.", "new_place"),
-    ("My rent went up and I can't afford the bills.", "money"),
-    ("My mum and dad keep shouting, I'm in the middle.", "in_the_middle"),
-    ("I look after my mum, she has dementia.", "caring"),
-    ("I came out to my best friend today.", "coming_out"),
-    ("My flatmate never cleans and I hide in my room.", "home_shared"),
-    ("I said I was fine and smiled.", "masking"),
-    ("The baby is six weeks old and I'm a new mum.", "new_parent"),
-]
+SENTENCES = [(theme.name, mechanism, text) for theme in themes() for mechanism, text in theme.phrases]
 
 
-@pytest.mark.parametrize(("theme", "text"), MOVES, ids=[f"{n}-{t[:40]}" for n, t in MOVES])
-def test_every_move_passes_the_safety_table(theme: str, text: str) -> None:
-    assert check(text.replace("{who}", "your sister")) is None
+@pytest.mark.parametrize("theme", themes(), ids=lambda theme: theme.name)
+def test_every_sentence_of_a_theme_passes_the_safety_table(theme: Theme) -> None:
+    refused = [text for _, text in theme.phrases if check(text.replace(WHO, "your sister"))]
+    assert not refused
 
 
 def test_the_book_is_large_and_repeats_nothing() -> None:
-    texts = [text for _, text in MOVES]
-    assert len(texts) >= 120
+    texts = [text.lower() for *_, text in SENTENCES]
+    assert len(texts) >= 2_000
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.parametrize("theme", themes(), ids=lambda t: t.name)
-def test_every_theme_offers_warmth_understanding_and_a_question(theme: object) -> None:
-    found = {mechanism for mechanism, _ in theme.moves}  # type: ignore[attr-defined]
-    assert found == set(MECHANISMS)
+@pytest.mark.parametrize("theme", themes(), ids=lambda theme: theme.name)
+def test_every_theme_offers_warmth_understanding_and_a_question_without_a_name(theme: Theme) -> None:
+    assert {mechanism for mechanism, text in theme.phrases if WHO not in text} == set(MECHANISMS)
 
 
-@pytest.mark.parametrize("text", [t for theme in themes() for m, t in theme.moves if m == "ex"])
-def test_every_exploration_is_a_question(text: str) -> None:
-    assert text.endswith("?")
+def test_explorations_are_questions_and_nothing_else_is() -> None:
+    assert not [text for _, mechanism, text in SENTENCES if text.endswith("?") != (mechanism == "ex")]
 
 
-@pytest.mark.parametrize(("post", "theme"), POSTS)
-def test_a_post_finds_the_moves_for_its_situation(post: str, theme: str) -> None:
-    assert theme in {move.theme for move in moves(post) if move.fit > 2.5}
+def test_themes_have_unlike_names_and_broad_ones_are_made_of_others() -> None:
+    names = [theme.name for theme in themes()]
+    assert len(set(names)) == len(names)
+    assert {part for theme in themes() for part in theme.of} <= {theme.name for theme in plain_themes()}
 
 
-def test_the_closest_themes_come_first_and_general_moves_last() -> None:
-    found = moves("My manager cancelled my leave and I'm exhausted.")
-    assert [move.fit for move in found] == sorted((move.fit for move in found), reverse=True)
-    assert found[-1].theme == "any"
+def test_a_sentence_with_a_name_belongs_to_a_theme_that_says_whose() -> None:
+    assert not [(theme.name, text) for theme in themes() for _, text in theme.phrases if WHO in text and not theme.kind]
 
 
-def test_somebody_is_named_only_where_the_post_names_one_person() -> None:
-    one = [m.text for m in moves("I had a row with my sister.")]
-    two = [m.text for m in moves("I had a row with my sister and my dad.")]
-    assert any("your sister" in text for text in one)
-    assert not any("{who}" in text or "your sister" in text for text in two)
+@pytest.mark.parametrize(
+    ("kind", "post", "who"),
+    [
+        ("parent", "My dad died in March.", "your dad"),
+        ("parent", "my mums ill", None),
+        ("parent", "Mum says that my dad would be proud.", None),
+        ("friend", "My best friend has not written.", "your best friend"),
+        ("friend", "My friends went without me.", None),
+        ("sibling", "My older sister and I fell out. My sister will not talk.", "your older sister"),
+        ("partner", "My dad died.", None),
+        ("person", "My aunt is in hospital and my cousin looks after her.", None),
+        ("pet", "We lost our dog.", "your dog"),
+        ("boss", "", None),
+    ],
+)
+def test_a_person_is_named_only_where_the_post_speaks_of_one_of_the_kind(kind: str, post: str, who: str | None) -> None:
+    assert named(kind, post) == who
+
+
+def test_a_sentence_with_a_name_is_not_said_where_there_is_none_to_fill_in() -> None:
+    theme = Theme("t", "", (("er", "I'm so sorry about {who}."), ("er", "I'm so sorry.")), kind="parent")
+    assert [said for *_, said in theme.said("My dad died.")] == ["I'm so sorry about your dad.", "I'm so sorry."]
+    assert [said for *_, said in theme.said("He died.")] == ["I'm so sorry."]
 
 
 @pytest.mark.parametrize(

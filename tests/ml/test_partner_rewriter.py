@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.partner.book import PhraseBook
 from ml.partner.filters import alike, dressed, refusal, unfaithful
 from ml.partner.phrases import Move
 from ml.partner.rewriter import build
@@ -125,9 +126,7 @@ def test_what_was_shown_before_is_refused_whatever_its_capitals(shown: str) -> N
 
 
 def test_when_all_has_been_shown_there_is_no_suggestion() -> None:
-    from ml.partner.phrases import moves
-
-    everything = {move.text for move in moves(POST)}
+    everything = {move.text for move in PhraseBook.load().candidates(POST, seed=1)}
     assert propose(COLD, exclude=everything).outcome == "no_suggestion"
 
 
