@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.types import Rewriter
+from ml.types import Reviewed, Rewriter
 from trial.protocol import FeedbackPolicy
 
 Factory = Callable[[FeedbackPolicy], Rewriter]
@@ -34,4 +34,9 @@ def rewriter_for(policy: FeedbackPolicy) -> Rewriter:
 def _from_registry(policy: FeedbackPolicy) -> Rewriter:
     from ml import registry
 
-    return registry.rewriter(policy.rewriter, scorer=policy.scorer, gate=policy.gate, min_gain=policy.min_gain)
+    reviewed = tuple(
+        Reviewed(one.post, tuple((said.mechanism, said.text) for said in one.sentences)) for one in policy.reviewed
+    )
+    return registry.rewriter(
+        policy.rewriter, scorer=policy.scorer, gate=policy.gate, min_gain=policy.min_gain, reviewed=reviewed
+    )

@@ -28,6 +28,7 @@ from trial.questions import (
     Text,
     no_repeats,
 )
+from trial.reviewed import ReviewedPost, embed_reviewed
 from trial.study_files import ProtocolError, read_text, read_yaml
 
 __all__ = [
@@ -150,7 +151,7 @@ class Writing(Strict):
 
 
 class FeedbackPolicy(Strict):
-    """`gate`: expected total (0-6) from which nothing is suggested."""
+    """`gate`: expected total (0-6) from which nothing is suggested; `reviewed`: all that may be said, by post."""
 
     scorer: Text
     outcome_scorer: Text
@@ -161,6 +162,7 @@ class FeedbackPolicy(Strict):
     lease_seconds: int = Field(15, ge=2, le=120)
     timeout_seconds: int = Field(60, ge=5, le=600)
     max_attempts: int = Field(3, ge=1, le=10)
+    reviewed: tuple[ReviewedPost, ...] = ()
 
 
 class Resource(Strict):
@@ -324,8 +326,10 @@ def read_protocol(folder: Path) -> Protocol:
         "crisis": folder / str(data.get("crisis", "crisis.yaml")),
         "sap": folder / "sap.yaml",
     }
+    posts = _posts(files["posts"])
+    embed_reviewed(folder, data.get("feedback"), {post.code: post.text for post in posts})
     data |= {
-        "posts": _posts(files["posts"]),
+        "posts": posts,
         "crisis": read_yaml(files["crisis"]),
         "sap": read_yaml(files["sap"]),
     }
