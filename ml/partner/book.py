@@ -28,7 +28,7 @@ NAME = "phrasebook"
 WEIGHTS_FILE = "insight.safetensors"
 READ = 1_200  # characters of a post that are read
 LEAST_HAS = -3.0  # the logit of having a theme, below which nothing is said of it
-LEAST_CHANCE = 0.4  # that a strict reader would show a sentence
+LEAST_CHANCE = 0.6  # that a strict reader would show a sentence
 SPREAD = 2.0  # how far a sure sentence stands above a doubtful one; below the policy's, which take up the post itself
 KEPT = 256  # posts whose themes are remembered
 

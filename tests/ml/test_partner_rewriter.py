@@ -17,6 +17,7 @@ from ml.types import Proposal, Rewriter
 from tests.ml.lexicon import LexiconScorer
 
 POST = "My boss presented my work as his own today. I clapped along with everyone."
+LEFT = "My girlfriend left me on Sunday. I keep crying in the car and I miss her so much."
 COLD = "That's life. You should talk to him."
 WARM = "I'm so sorry. It must be so painful. What has it been like to keep quiet about it?"
 CRISIS = "I can't go on and I want to die."
@@ -26,7 +27,7 @@ def rewriter(name: str = "phrasebook", **policy: float) -> Rewriter:
     return build(name, scorer=LexiconScorer(), gate=policy.get("gate", 4.0), min_gain=policy.get("min_gain", 0.15))
 
 
-def propose(reply: str, post: str = POST, *, seed: int = 1, **more: object) -> Proposal:
+def propose(reply: str, post: str = LEFT, *, seed: int = 1, **more: object) -> Proposal:
     return rewriter().propose(post, reply, seed=seed, **more)  # type: ignore[arg-type]
 
 
@@ -66,11 +67,11 @@ def test_an_empathic_reply_is_left_alone() -> None:
 
 
 def test_the_gate_decides_what_is_empathic_enough() -> None:
-    assert rewriter(gate=0.1).propose(POST, COLD, seed=1).outcome == "nothing_needed"
+    assert rewriter(gate=0.1).propose(LEFT, COLD, seed=1).outcome == "nothing_needed"
 
 
 def test_no_edit_below_the_least_gain_is_offered() -> None:
-    assert rewriter(min_gain=5.0).propose(POST, COLD, seed=1).outcome == "no_suggestion"
+    assert rewriter(min_gain=5.0).propose(LEFT, COLD, seed=1).outcome == "no_suggestion"
 
 
 @pytest.mark.parametrize(("post", "reply"), [(CRISIS, COLD), (POST, CRISIS)])
@@ -126,7 +127,7 @@ def test_what_was_shown_before_is_refused_whatever_its_capitals(shown: str) -> N
 
 
 def test_when_all_has_been_shown_there_is_no_suggestion() -> None:
-    everything = {move.text for move in PhraseBook.load().candidates(POST, seed=1)}
+    everything = {move.text for move in PhraseBook.load().candidates(LEFT, seed=1)}
     assert propose(COLD, exclude=everything).outcome == "no_suggestion"
 
 
@@ -144,7 +145,7 @@ def test_what_the_reply_says_already_is_not_offered_again() -> None:
 
 def test_the_scorer_is_asked_seldom_and_in_batches() -> None:
     scorer = LexiconScorer()
-    build("phrasebook", scorer=scorer, gate=4.0, min_gain=0.15).propose(POST, COLD, seed=1)
+    build("phrasebook", scorer=scorer, gate=4.0, min_gain=0.15).propose(LEFT, COLD, seed=1)
     assert scorer.calls <= 4
     assert scorer.pairs <= 20
 
@@ -182,8 +183,8 @@ def test_no_text_makes_the_rewriter_raise(post: str, reply: str, seed: int) -> N
 
 
 def test_a_rewriter_that_offers_nothing_still_says_whether_help_is_needed() -> None:
-    assert rewriter("none").propose(POST, COLD, seed=1).outcome == "no_suggestion"
-    assert rewriter("none").propose(POST, WARM, seed=1).outcome == "nothing_needed"
+    assert rewriter("none").propose(LEFT, COLD, seed=1).outcome == "no_suggestion"
+    assert rewriter("none").propose(LEFT, WARM, seed=1).outcome == "nothing_needed"
 
 
 def test_an_unknown_rewriter_is_refused() -> None:
@@ -193,7 +194,7 @@ def test_an_unknown_rewriter_is_refused() -> None:
 
 def test_the_release_changes_with_the_book() -> None:
     assert len(rewriter().release.sha256) == 64
-    assert rewriter().propose(POST, COLD, seed=3).parameters["seed"] == 3
+    assert rewriter().propose(LEFT, COLD, seed=3).parameters["seed"] == 3
 
 
 @pytest.mark.parametrize(
