@@ -14,7 +14,10 @@ AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence bef
 SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
 GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)
-POINTS_BACK = re.compile(r"(?:that|this|it|it's|its|that's|thats|which|but|so|and|also|or|plus|then|they|those|these|he|she|him|her|them)\b", re.I)
+POINTS_BACK = re.compile(
+    r"(?:that|this|it|it's|its|that's|thats|which|but|so|and|also|or|plus|then|they|those|these|he|she|him|her|them)\b",
+    re.I,
+)
 # What answers the post at once: put before it, a sentence of ours would be what it seems to answer.
 REACTS = re.compile(
     r"(?:oh+|ah+|aw+|wow|omg|ugh|ha(?:ha)+|lol|hm+|yeah|yep|yes|no+|well|congrat\w*|sorry|sounds|good (?:one|for|on)|"
