@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ from trial.protocol import Item, Survey, read_protocol
 SHOTS = os.environ.get("ATTUNE_SCREENSHOTS", "")
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 PROTOCOL = read_protocol(builders.HAILEY)
+UNANSWERED = {one.post for one in PROTOCOL.feedback.reviewed if not one.sentences}
+SILENT = [post.text for post in PROTOCOL.posts if hashlib.sha256(post.text.encode()).hexdigest() in UNANSWERED]
 _seen: set[str] = set()
 
 
@@ -128,6 +131,12 @@ class Journey:
 
     def has_feedback_instructions(self) -> bool:
         return "Insert" in self.page.locator("main").inner_text()
+
+    @property
+    def post_is_silent(self) -> bool:
+        """Whether no suggestion was approved for the post on the page."""
+        shown = " ".join(self.page.locator("main").inner_text().split())
+        return any(" ".join(text.split()) in shown for text in SILENT)
 
     @property
     def has_panel(self) -> bool:

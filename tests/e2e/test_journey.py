@@ -15,11 +15,12 @@ COLD = "You should just get some sleep."
 
 
 def somebody(browser: Browser, site: str, *, panel: bool) -> Journey:
-    """A participant at their first post, in the arm that shows (or lacks) the panel."""
+    """A participant at their first post, in the arm that shows (or lacks) the panel; with it, a post that has
+    suggestions: of a few none was approved."""
     for _ in range(12):
         journey = Journey(browser.new_context(**PHONE), site, "person")
         journey.reach_writing()
-        if journey.has_panel == panel:
+        if journey.has_panel == panel and not (panel and journey.post_is_silent):
             return journey
         assert journey.problems == []  # a page is examined once, perhaps by somebody we do not need
     raise AssertionError("twelve people were allocated to the same arm")
