@@ -17,13 +17,13 @@ COLD = "You should just get some sleep."
 def somebody(browser: Browser, site: str, *, panel: bool) -> Journey:
     """A participant at their first post, in the arm that shows (or lacks) the panel; with it, a post that has
     suggestions: of a few none was approved."""
-    for _ in range(12):
+    for _ in range(24):
         journey = Journey(browser.new_context(**PHONE), site, "person")
         journey.reach_writing()
         if journey.has_panel == panel and not (panel and journey.post_is_silent):
             return journey
         assert journey.problems == []  # a page is examined once, perhaps by somebody we do not need
-    raise AssertionError("twelve people were allocated to the same arm")
+    raise AssertionError("twenty-four people were allocated to the same arm")
 
 
 def ask(journey: Journey) -> None:
@@ -131,7 +131,7 @@ def test_worrying_words_bring_help_at_once_and_block_nothing(browser: Browser, s
 
 def test_the_way_works_without_javascript(browser: Browser, site: str) -> None:
     context = browser.new_context(**PHONE, java_script_enabled=False)
-    for _ in range(12):
+    for _ in range(24):
         journey = Journey(context if _ == 0 else browser.new_context(**PHONE, java_script_enabled=False), site, "plain")
         journey.look = lambda shot: None  # type: ignore[method-assign]  # axe needs scripts
         journey.reach_writing()
