@@ -70,11 +70,12 @@ class Scripted:
 
 
 def protocol_with(folder: Path, **policy: object) -> Path:
-    """A copy of the HAILEY study with another feedback policy, ten posts and one country."""
+    """A copy of the HAILEY study with another feedback policy, no review, ten posts and one country."""
     shutil.copytree(builders.HAILEY, folder)
     protocol, crisis = folder / "protocol.yaml", folder / "crisis.yaml"
     document, places = yaml.safe_load(protocol.read_text()), yaml.safe_load(crisis.read_text())
     document["feedback"] |= policy
+    del document["feedback"]["reviewed"]  # of posts that are not kept
     protocol.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
     crisis.write_text(yaml.safe_dump(places | {"countries": places["countries"][:1]}, allow_unicode=True))
     _keep_first_posts(folder / "posts.csv", document["writing"]["per_participant"])

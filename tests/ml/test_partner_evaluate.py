@@ -38,7 +38,7 @@ from ml.types import Pair, Rewriter
 from tests.ml.lexicon import LexiconScorer
 from tests.ml.tiny_policy import language_model, tokens
 
-POST = "My boss presented my work as his own today. I clapped along with everyone, even old Quillfeather."
+POST = "My girlfriend left me on Sunday and I keep crying in the car. I miss her so much, old Quillfeather."
 COLD = "That's life. You should talk to him over a plate of zanderfish."
 WARM = "I'm so sorry. It must be so painful, zanderfish or not. What has it been like to keep quiet about it?"
 CRISIS = "I can't go on and I want to die."

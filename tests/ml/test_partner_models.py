@@ -11,7 +11,7 @@ from ml.partner import smollm
 from ml.partner.__main__ import DataError, main, read
 from ml.releases import WeightsError
 
-POST = "My boss presented my work as his own today. I clapped along with everyone."
+POST = "My girlfriend left me on Sunday and I keep crying in the car. I miss her so much."
 
 
 def converted(root: Path, **changes: object) -> Path:
