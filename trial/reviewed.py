@@ -52,7 +52,7 @@ def read_reviewed(file: Path, posts: Mapping[str, str]) -> list[dict[str, Any]]:
             raise ProtocolError(file, "line 1", f"columns must be {', '.join(COLUMNS)}")
         for row in rows:
             _check(row, file, f"line {rows.line_num}", posts)
-            approved = found.setdefault(row["post"], [])
+            approved = found.setdefault(posts[row["code"]], [])
             if row["show"] == "yes":
                 approved.append({"mechanism": row["mechanism"], "text": row["sentence"]})
     except csv.Error as error:
@@ -65,7 +65,7 @@ def _check(row: dict[str, Any], file: Path, line: str, posts: Mapping[str, str])
         raise ProtocolError(file, line, f"must have {len(COLUMNS)} columns")
     if row["code"] not in posts:
         raise ProtocolError(file, line, f"there is no post {row['code']}")
-    if row["post"] != posts[row["code"]]:
+    if row["post"].strip() != posts[row["code"]].strip():
         raise ProtocolError(file, line, f"post {row['code']} was changed after its review: review it again")
     if row["show"] not in SHOW:
         raise ProtocolError(file, line, f"show must be yes or no, not {row['show']!r}")

@@ -144,12 +144,12 @@ def _release(options: argparse.Namespace) -> None:
 
 def _bind(options: argparse.Namespace) -> None:
     from ml import runtime
-    from ml.partner import binding, reader
+    from ml.partner import binding
 
     runtime.use_threads(options.threads)
     try:
         info = binding.bind(options.data, options.state, options.out)
-    except (OSError, reader.LabelError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(str(error)) from error
     sys.stdout.write(f"{json.dumps(info['figures'], indent=2)}\n")
 
@@ -161,7 +161,10 @@ def _review(options: argparse.Namespace) -> None:
     if options.out.exists():
         raise DataError(f"{options.out} is there already: it may hold verdicts")
     posts = list(read(options.posts, ("code", "text")))
-    review.write(posts, sources(options.rewriter)[1], options.out, each=options.each, seed=options.seed)
+    try:
+        review.write(posts, sources(options.rewriter)[1], options.out, each=options.each, seed=options.seed)
+    except OSError as error:
+        raise DataError(f"{options.out}: {error.strerror}") from error
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -15,7 +15,6 @@ from ml.safety import crisis
 from ml.types import MECHANISMS
 
 COLUMNS = ("code", "post", "mechanism", "sentence", "show", "note")
-EACH = 12  # sentences of each mechanism for a post
 
 
 def write(posts: Sequence[tuple[str, str]], sources: Sequence[Source], out: Path, *, each: int, seed: int) -> None:

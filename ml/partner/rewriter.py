@@ -72,7 +72,7 @@ class Option:
 
 
 class Partner:
-    """A rewriter over one or more sources of sentences; under a post with approved sentences, over these alone."""
+    """A rewriter over one or more sources of sentences; under a reviewed post, over what was approved alone."""
 
     def __init__(
         self,

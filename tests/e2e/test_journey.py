@@ -16,7 +16,7 @@ COLD = "You should just get some sleep."
 
 def somebody(browser: Browser, site: str, *, panel: bool) -> Journey:
     """A participant at their first post, in the arm that shows (or lacks) the panel; with it, a post that has
-    suggestions: of a few none was approved."""
+    suggestions: of some none was approved."""
     for _ in range(24):
         journey = Journey(browser.new_context(**PHONE), site, "person")
         journey.reach_writing()

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from ml.backbones import MINILM
-from ml.partner import binding, reader, sighting
+from ml.partner import binding, reader
+from ml.partner.__main__ import main
 from ml.partner.insight import Insight, Shape
 from ml.partner.phrases import plain_themes
 from ml.partner.sighting import Read, Recipe, average_precision, batches, digest, labels, measured, train
@@ -177,8 +178,14 @@ def test_posts_are_taken_from_every_cell_of_a_file(tmp_path: Path) -> None:
     assert list(binding.texts([file])) == ["id", "post", "1", 'a "quoted" post\nof two lines']
 
 
-def test_the_held_out_posts_of_the_labels_are_not_trained_on() -> None:
-    rows = [read(f"Post {n}.", "angry") for n in range(64)]
-    kept = [row for row in rows if not row.held_out]
-    assert 0 < len(kept) < len(rows)
-    assert sighting.HELD_OUT == 8
+def test_posts_that_are_kept_apart_are_never_trained_on(tmp_path: Path) -> None:
+    held = [row for row in (read(f"Post {n}.", "angry") for n in range(64)) if row.held_out]
+    assert held
+    with pytest.raises(ValueError, match="none of the labelled posts"):
+        train(held, QUICK, SMALL, tmp_path)
+
+
+def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bind", "--state", str(tmp_path), "--out", str(tmp_path / "out"), "--data", str(tmp_path / "none.csv")]
+    assert main(command) == 1
+    assert "none.csv" in capsys.readouterr().err

@@ -109,6 +109,12 @@ def test_other_columns_are_refused(folder: Path) -> None:
     assert refusal(folder)[:2] == (SHEET, "line 1")
 
 
+def test_blanks_around_a_post_are_no_change(folder: Path) -> None:
+    write(folder, row(folder, post=f" {post(folder)}\n"))
+    (reviewed,) = read_protocol(folder).feedback.reviewed
+    assert reviewed.post == hashlib.sha256(post(folder).encode()).hexdigest()
+
+
 def test_an_unknown_mechanism_is_refused(folder: Path) -> None:
     write(folder, row(folder, mechanism="advice"))
     assert "er" in refusal(folder)[2]
