@@ -14,6 +14,7 @@ import time
 import traceback
 import uuid
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -222,12 +223,12 @@ def work_queue(limit: int = 1000) -> int:
     return done
 
 
-def rewriters() -> list[Rewriter]:
-    """The rewriters of the running studies, loaded; one that cannot be is told by each request in turn."""
+def rewriters() -> list[tuple[Study, Rewriter]]:
+    """The running studies and their rewriters, loaded; one that cannot be is told by each request in turn."""
     found = []
     for study in Study.objects.filter(state__in=(Study.State.OPEN, Study.State.PAUSED)):
         try:
-            found.append(rewriter_for(study.protocol.feedback))
+            found.append((study, rewriter_for(study.protocol.feedback)))
         except Exception as error:
             logger.error("study %s: %s while loading models", study.slug, _name(error))  # noqa: TRY400
     return found
@@ -235,11 +236,18 @@ def rewriters() -> list[Rewriter]:
 
 def warm() -> None:
     """Let every rewriter answer once, so that the first participant does not wait for first-time costs."""
-    for rewriter in rewriters():
+    for study, rewriter in rewriters():
         try:
-            rewriter.propose("I had a long day.", "That sounds hard.", seed=0)
+            rewriter.propose(_to_warm(study), "That sounds hard.", seed=0)
         except Exception as error:
             logger.error("%s cannot be warmed: %s", rewriter.release, _name(error))  # noqa: TRY400
+
+
+def _to_warm(study: Study) -> str:
+    """A post for which the rewriter must draw, if the study has one: what is reviewed needs no more than the scorer."""
+    reviewed = {one.post for one in study.protocol.feedback.reviewed}
+    texts = list(study.posts.order_by("pk").values_list("text", flat=True))
+    return next((text for text in texts if sha256(text.encode()).hexdigest() not in reviewed), next(iter(texts), ""))
 
 
 def prepare(post: Post) -> None:

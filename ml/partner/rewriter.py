@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 from ml.partner.filters import alike, dressed, refusal
 from ml.partner.phrases import MODEL, Move
 from ml.partner.placing import AFTER_WARMTH, View, slots, view
 from ml.partner.reviewed import Approved
-from ml.releases import UnknownReleaseError
+from ml.releases import UnknownReleaseError, described, folder
 from ml.safety import crisis
 from ml.types import (
     MECHANISMS,
@@ -33,7 +34,8 @@ from ml.types import (
 log = logging.getLogger(__name__)
 
 VERSION = "1"
-NAMES = ("partner", "phrasebook", "endpoint", "none")
+LOCAL = ("partner", "phrasebook")  # releases of our own
+NAMES = (*LOCAL, "endpoint", "none")
 SHORTLIST = 2  # moves a source and mechanism that are scored together
 WAVES = 3  # so many shortlists are tried before there is nothing to suggest
 LONGEST_POST = 1_200  # characters of the post that are read
@@ -92,7 +94,8 @@ class Partner:
         self.min_gain = min_gain
 
     def propose(self, post: str, reply: str, *, seed: int, exclude: Collection[str] = (), limit: int = 3) -> Proposal:
-        """See `ml.types.Rewriter`. Deterministic for a seed. No text makes it raise; an endpoint may."""
+        """See `ml.types.Rewriter`. Deterministic for a seed. No text makes it raise; an endpoint may, and so may
+        sources that are loaded for the first post that is not reviewed."""
         start = time.perf_counter()
         outcome, before, edits, refused = self._propose(post, reply, seed, exclude, limit)
         return Proposal(
@@ -249,6 +252,27 @@ def _warms(option: Option, index: int) -> bool:
     return option.move.mechanism == "er" and option.edit.op == "replace" and option.edit.index == index
 
 
+class Later:
+    """The sources of a rewriter, loaded when a post first asks for them; raises then what loading raises."""
+
+    def __init__(self, name: str, release: Release) -> None:
+        self.name, self.release = name, release
+
+    @cached_property
+    def loaded(self) -> Sequence[Source]:
+        return sources(self.name)[1]
+
+    def moves(self, post: str, reply: str, *, seed: int) -> list[Move]:
+        return [move for source in self.loaded for move in source.moves(post, reply, seed=seed)]
+
+    def candidates(self, post: str, *, seed: int) -> list[Move]:
+        return [move for source in self.loaded for move in source.candidates(post, seed=seed)]
+
+    def prepare(self, post: str) -> None:
+        for source in self.loaded:
+            source.prepare(post)
+
+
 class NoRewriter:
     """The comparator that offers nothing."""
 
@@ -273,8 +297,14 @@ def build(name: str, *, scorer: Scorer, gate: float, min_gain: float, reviewed: 
     """The rewriter called `name`, one of NAMES. Raises UnknownReleaseError, WeightsError or EndpointError."""
     if name == "none":
         return NoRewriter(scorer, gate)
-    release, found = sources(name)
+    release, found = later(name) if reviewed and name in LOCAL else sources(name)
     return Partner(release, found, scorer=scorer, gate=gate, min_gain=min_gain, approved=Approved(reviewed))
+
+
+def later(name: str) -> tuple[Release, list[Source]]:
+    """As `sources`, but loaded when a post first needs them: under a full review none ever does."""
+    release = described(folder(name))
+    return release, [Later(name, release)]
 
 
 def sources(name: str) -> tuple[Release, list[Source]]:

@@ -10,6 +10,7 @@ import pytest
 from ml.partner.__main__ import main
 from ml.partner.reviewed import digest
 from ml.partner.rewriter import Partner, build
+from ml.releases import WeightsError
 from ml.types import MECHANISMS, Proposal, Reviewed
 from tests.ml.lexicon import LexiconScorer
 
@@ -113,3 +114,14 @@ def test_a_file_without_posts_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     command = ["review", "--posts", str(tmp_path / "posts.csv"), "--out", str(tmp_path / "sheet.csv")]
     assert main(command) == 1
     assert "no column text" in capsys.readouterr().err
+
+
+def test_a_release_that_cannot_be_read_is_told_at_the_first_post_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "phrasebook").mkdir()
+    (tmp_path / "phrasebook" / "release.json").write_text('{"name": "phrasebook", "version": "1", "sha256": "0"}')
+    monkeypatch.setenv("ATTUNE_WEIGHTS", str(tmp_path))
+    assert rewriter(reviewed()).propose(POST, COLD, seed=1).outcome == "suggestions"  # which needs no source
+    with pytest.raises(WeightsError):
+        rewriter(reviewed()).propose(OTHER, COLD, seed=1)
