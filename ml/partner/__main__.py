@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     bound.add_argument("--data", type=Path, nargs="+", required=True, help="CSV files with the posts that are labelled")
     bound.add_argument("--state", type=Path, default=Path("var/partner"), help="where training keeps its state")
     bound.add_argument("--threads", type=int, help="torch threads (default: one)")
+    bound.add_argument("--network", type=Path, help="folder of a release whose network is kept; sentences may change")
     bound.add_argument("--out", type=Path, required=True, help="folder of the release")
     bound.set_defaults(run=_bind)
     review = commands.add_parser("review", help="what would be said under a study's posts, on a sheet to be judged")
@@ -148,7 +149,7 @@ def _bind(options: argparse.Namespace) -> None:
 
     runtime.use_threads(options.threads)
     try:
-        info = binding.bind(options.data, options.state, options.out)
+        info = binding.bind(options.data, options.state, options.out, kept=options.network)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(str(error)) from error
     sys.stdout.write(f"{json.dumps(info['figures'], indent=2)}\n")

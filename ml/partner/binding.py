@@ -18,7 +18,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from ml.partner import corpus, phrases, reader, sighting
-from ml.partner.book import NAME, WEIGHTS_FILE, broadened, measures
+from ml.partner.book import NAME, WEIGHTS_FILE, broadened, measures, network
 from ml.partner.insight import Insight, Shape, Sight
 from ml.partner.reader import Judged, LabelError, Reader
 from ml.partner.sighting import Read, digest
@@ -37,11 +37,15 @@ class Verdict:
     judged: Judged
 
 
-def bind(files: Sequence[Path], state: Path, out: Path) -> dict[str, Any]:
-    """Train the network on the labelled posts of these files and of the corpus, fit the judge, write the release."""
+def bind(files: Sequence[Path], state: Path, out: Path, *, kept: Path | None = None) -> dict[str, Any]:
+    """Train the network on the labelled posts of these files and of the corpus, fit the judge, write the release.
+
+    `kept` is the folder of a release whose network is kept: it knows themes, and sentences may change.
+    Raises WeightsError where that is not readable or knows other themes.
+    """
     posts = [*(lesson.post for lesson in corpus.lessons()), *(j.post for j in reader.labels()), *texts(files)]
-    read, shape = sighting.labels(posts), Shape()
-    net = sighting.train(read, sighting.Recipe(), shape, state / "insight")
+    read = sighting.labels(posts)
+    net = network(kept) if kept else sighting.train(read, sighting.Recipe(), Shape(), state / "insight")
     known = priors(verdicts([row.post for row in read if not row.held_out]))
     judge, told = fitted(net, known, verdicts([row.post for row in read if row.held_out]))
     figures = sighting.measured(net, [row for row in read if row.held_out]) | {"judge_across_folds": told}
@@ -73,12 +77,19 @@ def verdicts(posts: Iterable[str], path: Path = VERDICTS) -> list[Verdict]:
 
 
 def priors(found: Sequence[Verdict]) -> dict[str, float]:
-    """The logit of each sentence's passing, drawn towards its mechanism's share as if that were `PRIOR` verdicts."""
+    """The logit of each sentence's passing, drawn towards its mechanism's share as if that were `PRIOR` verdicts;
+    of one that nobody has judged, that share."""
     by_text: dict[tuple[str, str], list[bool]] = {}
     for one in found:
         by_text.setdefault((one.judged.mechanism, one.judged.text), []).append(one.judged.shown)
     usual = {m: share([one.judged.shown for one in found if one.judged.mechanism == m]) for m in MECHANISMS}
-    return {text: _logit(sum(seen) + PRIOR * usual[m], len(seen) + PRIOR) for (m, text), seen in by_text.items()}
+    unseen: list[bool] = []
+    return {
+        text: _logit(sum(seen) + PRIOR * usual[m], len(seen) + PRIOR)
+        for theme in phrases.themes()
+        for m, text in theme.phrases
+        for seen in [by_text.get((m, text), unseen)]
+    }
 
 
 def share(seen: Sequence[bool]) -> float:

@@ -22,6 +22,8 @@ from ml.types import MECHANISMS, Slot
 MODEL = "model"  # the theme of a generated sentence
 BANK = Path(__file__).with_name("bank")
 COLD = Path(__file__).with_name("cold.toml")
+GENERAL = Path(__file__).with_name("general.toml")
+GLAD = "better_days"  # the one broad theme whose posts are not troubled
 WHO = "{who}"
 # Of which kind somebody must be for a theme's {who}, so that nobody else's death or deed is spoken of.
 KINDS = {
@@ -99,6 +101,14 @@ def themes() -> tuple[Theme, ...]:
 
 def _theme(*, theme: str, means: str, who: str | None = None, of: str = "", **phrases: list[str]) -> Theme:
     return Theme(theme, means, tuple((m, text) for m in MECHANISMS for text in phrases[m]), who, tuple(of.split()))
+
+
+@cache
+def general() -> Theme:
+    """Sentences that are right under every post whose writer is troubled, and take up nothing of it."""
+    found = tomllib.loads(GENERAL.read_text(encoding="utf-8"))
+    means = "The writer is troubled by something, whatever it is."
+    return Theme("general", means, tuple((m, text) for m in MECHANISMS for text in found[m]))
 
 
 def plain_themes() -> list[Theme]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ml.partner import phrases
 from ml.partner.book import LEAST_CHANCE, NAME, SPREAD, WEIGHTS_FILE, PhraseBook, _either, broadened, measures
 from ml.partner.insight import Sight
 from ml.partner.phrases import plain_themes
@@ -45,7 +46,8 @@ def test_the_surest_sentences_come_first_and_doubtful_ones_never(book: PhraseBoo
     moves = book.candidates(POSTS[1][0], seed=1)
     fits = [move.rank for move in moves]
     assert fits == sorted(fits, reverse=True)
-    assert min(move.fit for move in moves) >= SPREAD * LEAST_CHANCE
+    known = [move.fit for move in moves if move.theme != phrases.general().name]
+    assert min(known) >= SPREAD * LEAST_CHANCE
     assert {move.mechanism for move in moves} == set(MECHANISMS)
 
 
@@ -132,3 +134,20 @@ def test_a_release_that_does_not_fit_the_book_is_refused(
 def test_without_a_release_there_is_no_book(tmp_path: Path) -> None:
     with pytest.raises(UnknownReleaseError):
         PhraseBook.load(root=tmp_path)
+
+
+def test_general_sentences_come_after_everything_that_knows_the_post(book: PhraseBook) -> None:
+    moves = book.candidates(POSTS[1][0], seed=1)
+    general = [move.theme == phrases.general().name for move in moves]
+    assert general == sorted(general)
+    assert 0 < sum(general) < len(general)
+
+
+def test_a_post_that_no_theme_fits_still_gets_general_sentences(book: PhraseBook) -> None:
+    moves = book.candidates("My allotment neighbour keeps moving the water butt and I feel awful about it.", seed=1)
+    assert {move.mechanism for move in moves} == set(MECHANISMS)
+
+
+def test_good_news_gets_no_sorrow_for_want_of_better(book: PhraseBook) -> None:
+    post = "I passed my driving test today after four tries! I am so proud and wanted to tell somebody."
+    assert not [move for move in book.candidates(post, seed=1) if move.theme == phrases.general().name]

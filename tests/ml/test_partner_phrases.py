@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from ml.partner.phrases import WHO, Theme, cold, named, plain_themes, themes
+from ml.partner.phrases import GLAD, WHO, Theme, cold, general, named, plain_themes, themes
 from ml.partner.placing import view
 from ml.safety.candidates import check
 from ml.types import MECHANISMS
 
-SENTENCES = [(theme.name, mechanism, text) for theme in themes() for mechanism, text in theme.phrases]
+EVERY = (*themes(), general())
+SENTENCES = [(theme.name, mechanism, text) for theme in EVERY for mechanism, text in theme.phrases]
 
 
-@pytest.mark.parametrize("theme", themes(), ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", EVERY, ids=lambda theme: theme.name)
 def test_every_sentence_of_a_theme_passes_the_safety_table(theme: Theme) -> None:
     refused = [text for _, text in theme.phrases if check(text.replace(WHO, "your sister"))]
     assert not refused
@@ -24,7 +25,7 @@ def test_the_book_is_large_and_repeats_nothing() -> None:
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.parametrize("theme", themes(), ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", EVERY, ids=lambda theme: theme.name)
 def test_every_theme_offers_warmth_understanding_and_a_question_without_a_name(theme: Theme) -> None:
     assert {mechanism for mechanism, text in theme.phrases if WHO not in text} == set(MECHANISMS)
 
@@ -37,6 +38,7 @@ def test_themes_have_unlike_names_and_broad_ones_are_made_of_others() -> None:
     names = [theme.name for theme in themes()]
     assert len(set(names)) == len(names)
     assert {part for theme in themes() for part in theme.of} <= {theme.name for theme in plain_themes()}
+    assert GLAD in names
 
 
 def test_a_sentence_with_a_name_belongs_to_a_theme_that_says_whose() -> None:
