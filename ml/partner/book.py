@@ -17,6 +17,7 @@ from ml import lora, runtime
 from ml.partner import phrases
 from ml.partner.insight import Insight, Shape, Sight
 from ml.partner.phrases import Move
+from ml.partner.placing import LONGEST_POST
 from ml.partner.reader import Reader
 from ml.releases import WeightsError, folder, manifest, verified
 from ml.types import Release
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 
 NAME = "phrasebook"
 WEIGHTS_FILE = "insight.safetensors"
-READ = 1_200  # characters of a post that are read
 LEAST_HAS = -3.0  # the logit of having a theme, below which nothing is said of it
 LEAST_CHANCE = 0.5  # that a reader would let a sentence pass; of such, stricter ones found seven in eight right
 LAST = 0.25  # the fit of a general sentence, which is said for want of better
@@ -55,7 +55,7 @@ class PhraseBook:
 
     def candidates(self, post: str, *, seed: int) -> list[Move]:
         """The sentences that suit the post best first; such as suit it about as well in the seed's order."""
-        post = post[:READ]
+        post = post[:LONGEST_POST]
         found = [move for sight in self.sights(post) for move in self._of(sight, post)] + self._general(post)
         random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
         return sorted(found, key=lambda move: -move.rank)
@@ -86,7 +86,7 @@ class PhraseBook:
         return self.known[post]
 
     def prepare(self, post: str) -> None:
-        self.sights(post[:READ])
+        self.sights(post[:LONGEST_POST])
 
 
 def broadened(found: Sequence[Sight]) -> tuple[Sight, ...]:

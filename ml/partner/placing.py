@@ -11,6 +11,7 @@ from ml.text import sentences
 from ml.types import Edit, Slot
 
 AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence before
+LONGEST_POST = 1_200  # characters of a post that are read
 SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
 GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)

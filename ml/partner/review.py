@@ -18,11 +18,16 @@ COLUMNS = ("code", "post", "mechanism", "sentence", "show", "note")
 
 
 def write(posts: Sequence[tuple[str, str]], sources: Sequence[Source], out: Path, *, each: int, seed: int) -> None:
-    """The sheet as CSV, for `feedback.reviewed` of a protocol once `show` says yes or no everywhere."""
-    with out.open("w", encoding="utf-8", newline="") as file:
+    """The sheet as CSV, for `feedback.reviewed` of a protocol once `show` says yes or no everywhere.
+
+    It stands under its name only once it is whole.
+    """
+    part = out.with_name(f"{out.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(sheet(tqdm(posts, desc="drawing", unit="post"), sources, each=each, seed=seed))
+    part.rename(out)
 
 
 def sheet(posts: Iterable[tuple[str, str]], sources: Sequence[Source], *, each: int, seed: int) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ml.partner.filters import alike, dressed, refusal
 from ml.partner.phrases import MODEL, Move
-from ml.partner.placing import AFTER_WARMTH, View, slots, view
+from ml.partner.placing import AFTER_WARMTH, LONGEST_POST, View, slots, view
 from ml.partner.reviewed import Approved
 from ml.releases import UnknownReleaseError, described, folder
 from ml.safety import crisis
@@ -38,7 +38,6 @@ LOCAL = ("partner", "phrasebook")  # releases of our own
 NAMES = (*LOCAL, "endpoint", "none")
 SHORTLIST = 2  # moves a source and mechanism that are scored together
 WAVES = 3  # so many shortlists are tried before there is nothing to suggest
-LONGEST_POST = 1_200  # characters of the post that are read
 SMALL = 60  # characters at which an edit's size begins to count against it
 CLOSENESS = 6.0  # how much one step of closeness to the post outweighs a gain
 COLD_FAVOUR = 1.5  # a dismissive sentence left standing would spoil what is put beside it

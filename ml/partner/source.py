@@ -14,7 +14,7 @@ from ml.partner.ahead import Ahead, Candidate
 from ml.partner.decoding import Decoder, Need
 from ml.partner.drawing import draw
 from ml.partner.phrases import MODEL, Move, cold
-from ml.partner.placing import SHOWN_CHARACTERS, View, view
+from ml.partner.placing import LONGEST_POST, SHOWN_CHARACTERS, View, view
 from ml.partner.policy import PLACES, STOP, Policy, Tokens
 from ml.partner.reader import Reader
 from ml.safety.orders import hidden
@@ -28,7 +28,6 @@ LEAST_CHANCE = 0.3  # that a strict reader would show it; of what he learnt from
 SPREAD = 4.0  # how far a sure sentence stands above a doubtful one
 SEED = 11  # of what is drawn ahead, so that every worker draws the same
 SURE = 0.6  # how sure of replacing a sentence that is not plainly cold
-READ = 1_200  # characters of a post that are read
 
 
 class PolicySource:
@@ -61,7 +60,7 @@ class PolicySource:
 
     def moves(self, post: str, reply: str, *, seed: int) -> list[Move]:
         """The sentences that have a place in this reply, those that a reader would most likely show first."""
-        post = hidden(post[:READ])
+        post = hidden(post[:LONGEST_POST])
         if not post:
             return []
         seen = view(reply)
@@ -71,14 +70,14 @@ class PolicySource:
 
     def candidates(self, post: str, *, seed: int) -> list[Move]:
         """What could be said under the post, the likeliest to be shown first; such as are alike in the seed's order."""
-        post = hidden(post[:READ])
+        post = hidden(post[:LONGEST_POST])
         found = list(self.ahead(post)) if post else []
         random.Random(seed).shuffle(found)  # noqa: S311 - variety, not secrecy
         moves = [Move(one.mechanism, one.text, MODEL, fit(one)) for one in found]
         return sorted(moves, key=lambda move: -move.rank)
 
     def prepare(self, post: str) -> None:
-        if post := hidden(post[:READ]):
+        if post := hidden(post[:LONGEST_POST]):
             self.ahead(post)
 
     def _draw(self, post: str) -> list[Candidate]:

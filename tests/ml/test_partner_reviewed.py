@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ml.partner import review
 from ml.partner.__main__ import main
+from ml.partner.phrases import Move
 from ml.partner.reviewed import digest
 from ml.partner.rewriter import Partner, build
 from ml.releases import WeightsError
@@ -125,3 +127,20 @@ def test_a_release_that_cannot_be_read_is_told_at_the_first_post_that_needs_it(
     assert rewriter(reviewed()).propose(POST, COLD, seed=1).outcome == "suggestions"  # which needs no source
     with pytest.raises(WeightsError):
         rewriter(reviewed()).propose(OTHER, COLD, seed=1)
+
+
+def test_a_drawing_that_breaks_off_leaves_no_sheet_that_looks_whole(tmp_path: Path) -> None:
+    class Broken:
+        release = build("none", scorer=LexiconScorer(), gate=4.0, min_gain=0.15).release
+
+        def candidates(self, post: str, *, seed: int) -> list[Move]:
+            raise KeyboardInterrupt
+
+        def moves(self, post: str, reply: str, *, seed: int) -> list[Move]:
+            return self.candidates(post, seed=seed)
+
+        def prepare(self, post: str) -> None: ...
+
+    with pytest.raises(KeyboardInterrupt):
+        review.write([("p0", OTHER)], [Broken()], tmp_path / "sheet.csv", each=3, seed=1)
+    assert not (tmp_path / "sheet.csv").exists()

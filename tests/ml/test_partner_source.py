@@ -12,11 +12,11 @@ from ml.partner.decoding import Decoder, Likely, Need
 from ml.partner.drawing import HEARTS, LEAST_TONE, Drawn, _fitting, draw
 from ml.partner.mirror import clauses, framed
 from ml.partner.phrases import MODEL, Move
-from ml.partner.placing import SHOWN_CHARACTERS, view
+from ml.partner.placing import LONGEST_POST, SHOWN_CHARACTERS, view
 from ml.partner.policy import PLACES, replied, windows
 from ml.partner.reader import Judged, Reader, measured, tones
 from ml.partner.rewriter import Partner
-from ml.partner.source import LEAST_CHANCE, READ, SPREAD, SURE, PolicySource, place
+from ml.partner.source import LEAST_CHANCE, SPREAD, SURE, PolicySource, place
 from ml.safety.candidates import check
 from ml.types import MECHANISMS, Release, Slot
 from tests.ml.lexicon import LexiconScorer
@@ -147,7 +147,7 @@ def test_only_the_beginning_of_a_long_post_is_read(cache: Path) -> None:
     long = f"{POST} " + "It is quiet here. " * 100
     source().prepare(long)
     source().prepare(long + "And so on.")
-    assert len(long) > READ
+    assert len(long) > LONGEST_POST
     assert len(kept(cache)) == 1
 
 
