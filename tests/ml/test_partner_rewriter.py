@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ml.partner.book import PhraseBook
 from ml.partner.filters import alike, dressed, refusal, unfaithful
 from ml.partner.phrases import Move
-from ml.partner.rewriter import build
+from ml.partner.rewriter import BRIEF, BULK, build
 from ml.releases import UnknownReleaseError
 from ml.safety.candidates import check
 from ml.text import apply, sentences
@@ -52,6 +52,17 @@ def test_edits_differ_in_kind_and_do_not_collide() -> None:
         replaced = [edit.index for edit in edits if edit.op == "replace"]
         assert len(set(replaced)) == len(replaced)
         assert not any(alike(a.new, b.new) for a in edits for b in edits if a is not b)
+
+
+@pytest.mark.parametrize("reply", ["lol", "You should talk to him.", "Eat well, sleep well and see a friend. " * 2])
+def test_several_edits_together_do_not_outgrow_the_reply(reply: str) -> None:
+    found = [propose(reply, seed=seed).edits for seed in range(12)]
+    several = [sum(len(edit.new) for edit in edits) for edits in found if len(edits) > 1]
+    assert max(several) <= max(BRIEF, BULK * len(reply))
+
+
+def test_a_single_edit_may_be_longer_than_the_reply() -> None:
+    assert all(propose("ok", seed=seed).edits for seed in range(4))
 
 
 def test_every_suggestion_passes_the_safety_table() -> None:
