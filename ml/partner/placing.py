@@ -14,7 +14,10 @@ AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence bef
 LONGEST_POST = 1_200  # characters of a post that are read
 SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
-GREETING = re.compile(r"(?:hi+|hey+|hello+|dear|good (?:morning|evening|afternoon)|yo|hiya)\b[^.?]{0,30}$", re.I)
+FAREWELL = 8  # words of a sentence that only takes leave, at most
+GREETING = re.compile(
+    r"(?:hi+|hey+|hello+|good (?:morning|evening|afternoon|day)|yo|hiya)\b|dear (?!me\b)[^.?]{0,30}\W*$", re.I
+)
 POINTS_BACK = re.compile(
     r"(?:that|this|it|it's|its|that's|thats|which|but|so|and|also|or|plus|then|they|those|these|he|she|him|her|them)\b",
     re.I,
@@ -27,7 +30,8 @@ REACTS = re.compile(
 )
 CLOSING = re.compile(
     r"(?:take care|good ?luck|best(?: wishes| of luck)?|all the best|hugs?|bye|cheers|love|much love|xx*|"
-    r"good ?night|sending|thanks?|stay|warmly|talk soon)\b[^?]{0,40}$",
+    r"good ?night|sending|thanks?|stay|warmly|talk soon|have fun|enjoy|"
+    r"(?:hope (?:you|u) )?(?:feel|get) (?:better|well)|fingers crossed|chin up|hang in there|keep going|onwards)\b[^?]{0,40}$",
     re.I,
 )
 
@@ -49,14 +53,13 @@ class View:
         return " ".join(parts + [e.new for e in edits if e.op == "insert" and e.index == len(self.sentences)])
 
     def opening(self) -> int:
-        """Before which sentence a first reaction goes: after a greeting that stands by itself."""
-        greets = self.sentences and GREETING.match(self.sentences[0]) and len(self.sentences[0].split()) <= 4
-        return 1 if greets else 0
+        """Before which sentence a first reaction goes: after one that greets, whatever else that says."""
+        return 1 if self.sentences and GREETING.match(self.sentences[0]) else 0
 
     def ending(self) -> int:
         """Before which sentence a question goes: the end, or before a farewell."""
         last = len(self.sentences)
-        said_goodbye = last > 1 and CLOSING.match(self.sentences[-1]) and len(self.sentences[-1].split()) <= 6
+        said_goodbye = last > 1 and CLOSING.match(self.sentences[-1]) and len(self.sentences[-1].split()) <= FAREWELL
         return last - 1 if said_goodbye else last
 
     def between(self, index: int) -> int:

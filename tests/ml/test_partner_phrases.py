@@ -90,6 +90,41 @@ def test_a_greeting_stays_first_and_a_farewell_last() -> None:
     assert view("You should rest.").ending() == 1
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Hello.",
+        "Hi,\nYou should rest.",
+        "Hello dear. You should rest.",
+        "Good morning! You should rest.",
+        "Dear friend, rest.",
+        "Hi there, you should rest. Sleep helps.",
+        "hey you should rest",
+    ],
+)
+def test_nothing_is_put_before_a_greeting(reply: str) -> None:
+    assert view(reply).opening() == 1
+
+
+@pytest.mark.parametrize("reply", ["High time you rested.", "Hire a cleaner.", "Dear me, what a day that was."])
+def test_what_only_looks_like_a_greeting_is_none(reply: str) -> None:
+    assert view(reply).opening() == 0
+
+
+@pytest.mark.parametrize(
+    "farewell",
+    [
+        "Best of luck with the next one.",
+        "Have fun with it!",
+        "Hope you feel better soon x",
+        "feel better soon 🤞",
+        "xx",
+    ],
+)
+def test_nothing_is_put_behind_a_farewell(farewell: str) -> None:
+    assert view(f"You should rest. {farewell}").ending() == 1
+
+
 def test_of_a_long_reply_only_the_first_and_last_sentences_are_shown() -> None:
     seen = view("First one. " + "Another one here. " * 500 + "Last one.")
     assert len(seen.shown) == 8
