@@ -43,9 +43,10 @@ def bind(files: Sequence[Path], state: Path, out: Path, *, kept: Path | None = N
     `kept` is the folder of a release whose network is kept: it knows themes, and sentences may change.
     Raises WeightsError where that is not readable or knows other themes.
     """
+    net = network(kept) if kept else None
     posts = [*(lesson.post for lesson in corpus.lessons()), *(j.post for j in reader.labels()), *texts(files)]
     read = sighting.labels(posts)
-    net = network(kept) if kept else sighting.train(read, sighting.Recipe(), Shape(), state / "insight")
+    net = net or sighting.train(read, sighting.Recipe(), Shape(), state / "insight")
     known = priors(verdicts([row.post for row in read if not row.held_out]))
     judge, told = fitted(net, known, verdicts([row.post for row in read if row.held_out]))
     figures = sighting.measured(net, [row for row in read if row.held_out]) | {"judge_across_folds": told}

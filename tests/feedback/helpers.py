@@ -74,8 +74,8 @@ def protocol_with(folder: Path, **policy: object) -> Path:
     shutil.copytree(builders.HAILEY, folder)
     protocol, crisis = folder / "protocol.yaml", folder / "crisis.yaml"
     document, places = yaml.safe_load(protocol.read_text()), yaml.safe_load(crisis.read_text())
-    document["feedback"] |= policy
     del document["feedback"]["reviewed"]  # of posts that are not kept
+    document["feedback"] |= policy
     protocol.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
     crisis.write_text(yaml.safe_dump(places | {"countries": places["countries"][:1]}, allow_unicode=True))
     _keep_first_posts(folder / "posts.csv", document["writing"]["per_participant"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import socket
 import time
 from collections.abc import Collection
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -15,8 +17,21 @@ from django.utils import timezone
 from feedback.models import FeedbackRequest, RefusedCandidate, Suggestion
 from feedback.services import requests, work
 from ml.types import Edit, Proposal, Refusal
-from tests.feedback.helpers import DRAFT, SCORE, SORRY, Scripted, answered, asked, insert, replace, suggesting
+from tests import builders
+from tests.feedback.helpers import (
+    DRAFT,
+    SCORE,
+    SORRY,
+    Scripted,
+    answered,
+    asked,
+    insert,
+    protocol_with,
+    replace,
+    suggesting,
+)
 from trial.models import AuditEvent, Participant, Reply
+from trial.protocol import read_protocol
 from trial.services import replies
 
 
@@ -242,6 +257,15 @@ def test_a_starting_worker_leaves_the_living_and_other_machines_alone(alice: Par
 def test_warming_answers_once_for_every_running_study(reply: Reply, rewriter: Scripted) -> None:
     work.warm()
     assert [post for post, *_ in rewriter.calls] == [reply.participant.study.posts.order_by("pk")[0].text]
+
+
+def test_warming_asks_about_a_post_that_nobody_has_reviewed(db: None, rewriter: Scripted, tmp_path: Path) -> None:
+    folder = protocol_with(tmp_path / "hailey", rewriter="scripted")
+    first, second, *_ = (post.text for post in read_protocol(folder).posts)
+    sheet = [{"post": hashlib.sha256(first.encode()).hexdigest(), "sentences": [{"mechanism": "er", "text": SORRY}]}]
+    builders.study(folder=protocol_with(tmp_path / "part", rewriter="scripted", reviewed=sheet))
+    work.warm()
+    assert [post for post, *_ in rewriter.calls] == [second]
 
 
 def test_a_rewriter_that_cannot_be_warmed_does_not_stop_the_worker(reply: Reply, rewriter: Scripted) -> None:

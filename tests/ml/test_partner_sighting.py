@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 import torch
 
 from ml.backbones import MINILM
-from ml.partner import binding, reader
+from ml.partner import binding, phrases, reader
 from ml.partner.__main__ import main
 from ml.partner.insight import Insight, Shape
 from ml.partner.phrases import plain_themes
+from ml.partner.reader import Reader
 from ml.partner.sighting import Read, Recipe, average_precision, batches, digest, labels, measured, train
 from ml.releases import WeightsError
 
@@ -189,3 +191,25 @@ def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, capsys: pytest.Capture
     command = ["bind", "--state", str(tmp_path), "--out", str(tmp_path / "out"), "--data", str(tmp_path / "none.csv")]
     assert main(command) == 1
     assert "none.csv" in capsys.readouterr().err
+
+
+def test_a_kept_network_is_bound_to_the_book_as_it_is_now(tmp_path: Path) -> None:
+    kept, out, data = tmp_path / "kept", tmp_path / "out", tmp_path / "posts.csv"
+    binding.save(Insight(SMALL, NAMES), Reader({"one": 0.0}), {}, [], {}, kept)
+    data.write_text("post\nA post that nobody has labelled.\n")
+    command = ["bind", "--network", str(kept), "--state", str(tmp_path), "--out", str(out), "--data", str(data)]
+    assert main(command) == 0
+    before, after = (json.loads((place / "release.json").read_text()) for place in (kept, out))
+    assert after["sha256"] == before["sha256"]
+    assert after["book_sha256"] == phrases.digest()
+    assert set(after["priors"]) == {text for theme in phrases.themes() for _, text in theme.phrases}
+    assert len(after["judge"]) > 1
+
+
+def test_a_network_that_knows_other_themes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept, data = tmp_path / "kept", tmp_path / "posts.csv"
+    binding.save(Insight(SMALL, NAMES[:-1]), Reader({"one": 0.0}), {}, [], {}, kept)
+    data.write_text("post\n")
+    command = ["bind", "--network", str(kept), "--state", str(tmp_path), "--out", str(tmp_path), "--data", str(data)]
+    assert main(command) == 1
+    assert "other themes" in capsys.readouterr().err
