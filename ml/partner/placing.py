@@ -30,9 +30,9 @@ REACTS = re.compile(
 )
 CLOSING = re.compile(
     r"(?:take care|good ?luck|best(?: wishes| of luck)?|all the best|hugs?|bye|cheers|love|much love|xx*|"
-    r"good ?night|sending|thanks?|stay|warmly|talk soon|have fun|enjoy|"
+    r"good ?night|sending|thanks?|stay|warmly|talk soon|have fun|"
     r"(?:hope (?:you|u) )?(?:feel|get) (?:better|well)|fingers crossed|chin up|"
-    r"hang in there|keep going|onwards)\b[^?]{0,40}$",
+    r"hang in there)\b[^?]{0,40}$",
     re.I,
 )
 

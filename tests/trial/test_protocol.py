@@ -57,7 +57,7 @@ def lines_of(file: Path) -> int:
 
 
 def test_the_hailey_folder_is_accepted(hailey_protocol: Protocol) -> None:
-    assert (hailey_protocol.slug, hailey_protocol.version) == ("hailey", "1.1")
+    assert (hailey_protocol.slug, hailey_protocol.version) == ("hailey", "1.2")
     assert {a.code: (a.intervention, a.reference) for a in hailey_protocol.arms} == {
         "a1": ("feedback", False),
         "a0": ("none", True),
@@ -212,7 +212,7 @@ def test_eligibility_turns_people_away_with_the_reason_that_fits(
         ("answer: about_them", "answer: nobody", "training.0.check", "is not among the options"),
         ("items: [se_words,", "items: [se_wrods,", "surveys.pre", "se_wrods is no likert item"),
         ("per_participant: 10", "per_participant: 100", "", "100 posts each, but only"),
-        ('version: "1.1"', "version: 1.1", "version", "valid string"),
+        ('version: "1.2"', "version: 1.2", "version", "valid string"),
     ],
 )
 def test_a_protocol_that_breaks_the_schema_is_refused(
