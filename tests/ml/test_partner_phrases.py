@@ -77,7 +77,17 @@ def test_a_dismissive_sentence_is_known(text: str) -> None:
     assert cold(text) == "dismissive"
 
 
-@pytest.mark.parametrize("text", ["I'm sorry to hear that.", "What happened?", "You could talk to your boss.", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry to hear that.",
+        "What happened?",
+        "You could talk to your boss.",
+        "",
+        "Just leave at 5:30!",
+        "Say 'personal reasons' and move on to what you can offer.",
+    ],
+)
 def test_a_kind_or_plain_sentence_is_not_cold(text: str) -> None:
     assert cold(text) is None
 

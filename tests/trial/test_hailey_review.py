@@ -24,7 +24,7 @@ def test_every_post_of_the_study_was_reviewed(hailey_protocol: Protocol) -> None
 
 def test_nearly_all_posts_have_a_suggestion(hailey_protocol: Protocol) -> None:
     unanswered = [one for one in hailey_protocol.feedback.reviewed if not one.sentences]
-    assert len(unanswered) <= 0.05 * len(hailey_protocol.posts)
+    assert len(unanswered) <= 0.1 * len(hailey_protocol.posts)
 
 
 def test_what_was_approved_passes_the_safety_table_as_well(hailey_protocol: Protocol) -> None:
