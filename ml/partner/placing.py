@@ -14,6 +14,7 @@ AFTER_WARMTH = "after_warmth"  # only where warmth has replaced the sentence bef
 LONGEST_POST = 1_200  # characters of a post that are read
 SHOWN_SENTENCES = 8
 SHOWN_CHARACTERS = 220
+GREETING_WORDS = 4  # of a sentence that only greets, at most
 FAREWELL = 8  # words of a sentence that only takes leave, at most
 GREETING = re.compile(
     r"(?:hi+|hey+|hello+|good (?:morning|evening|afternoon|day)|yo|hiya)\b|dear (?!me\b)[^.?]{0,30}\W*$", re.I
@@ -54,8 +55,11 @@ class View:
         return " ".join(parts + [e.new for e in edits if e.op == "insert" and e.index == len(self.sentences)])
 
     def opening(self) -> int:
-        """Before which sentence a first reaction goes: after one that greets, whatever else that says."""
-        return 1 if self.sentences and GREETING.match(self.sentences[0]) else 0
+        """Before which sentence a first reaction goes: after a greeting; where that runs on into what the writer has to
+        say, behind the whole, which it would otherwise cut in two."""
+        if not self.sentences or not GREETING.match(self.sentences[0]):
+            return 0
+        return 1 if len(self.sentences[0].split()) <= GREETING_WORDS else self.ending()
 
     def ending(self) -> int:
         """Before which sentence a question goes: the end, or before a farewell."""

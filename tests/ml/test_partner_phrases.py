@@ -108,12 +108,16 @@ def test_a_greeting_stays_first_and_a_farewell_last() -> None:
         "Hello dear. You should rest.",
         "Good morning! You should rest.",
         "Dear friend, rest.",
-        "Hi there, you should rest. Sleep helps.",
         "hey you should rest",
     ],
 )
 def test_nothing_is_put_before_a_greeting(reply: str) -> None:
     assert view(reply).opening() == 1
+
+
+def test_a_reply_whose_greeting_runs_on_is_not_cut_in_two() -> None:
+    assert view("Hi there, you should rest more. Sleep helps. Walks too.").opening() == 3
+    assert view("Hi there, you should rest more. Sleep helps. Take care!").opening() == 2
 
 
 @pytest.mark.parametrize("reply", ["High time you rested.", "Hire a cleaner.", "Dear me, what a day that was."])
