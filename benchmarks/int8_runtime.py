@@ -38,7 +38,7 @@ def converted(decoder: Decoder, runtime_of: Any, folder: Path) -> Any:
         (folder / "whole" / name).write_bytes((smollm.prepared() / name).read_bytes())
     converter = runtime_of.converters.TransformersConverter(str(folder / "whole"))
     converter.convert(str(folder / "int8"), quantization="int8")
-    model.to(runtime.precision())
+    model.to(runtime.precision(runtime.DECODING))
     return runtime_of.Generator(str(folder / "int8"), device="cpu", inter_threads=1, intra_threads=1)
 
 
@@ -96,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         generator = converted(decoder, ctranslate2, Path(folder))
         sides: dict[str, Callable[[str, int], Said]] = {
-            f"torch {str(runtime.precision()).removeprefix('torch.')}": lambda post, seed: by_torch(
+            f"torch {str(runtime.precision(runtime.DECODING)).removeprefix('torch.')}": lambda post, seed: by_torch(
                 decoder, post, seed
             ),
             "CTranslate2 int8": lambda post, _: by_int8(generator, decoder, post),

@@ -20,9 +20,12 @@ from tokenizers import Tokenizer
 from ml.backbones import MINILM, directory
 from ml.releases import WeightsError
 
-__all__ = ["WeightsError", "device", "encoder", "precision", "tokenizer", "trim", "use_threads"]
+__all__ = ["DECODING", "WeightsError", "device", "encoder", "precision", "tokenizer", "trim", "use_threads"]
 
 log = logging.getLogger(__name__)
+
+ENCODING = (512, 384, 1_536)  # a batch of texts through MiniLM's widest layer
+DECODING = (8, 576, 16_384)  # one token of a few drafts against a part of SmolLM2's vocabulary
 
 
 def use_threads(count: int | None = None) -> int:
@@ -75,12 +78,16 @@ def tokenizer(backbone: str = MINILM) -> Tokenizer:
 
 
 @cache
-def precision(wanted: str = "auto") -> torch.dtype:
-    """bfloat16 where the CPU multiplies it faster, else float32; measured once, some milliseconds."""
-    if wanted == "fp32" or not _has_bf16():
+def precision(product: tuple[int, int, int] = ENCODING) -> torch.dtype:
+    """bfloat16 where the CPU does this matrix product (rows, width, columns) faster in it, else float32.
+
+    Measured once. A CPU without tile instructions may encode faster in float32 and decode faster in bfloat16: many rows
+    wait for arithmetic, few rows for memory.
+    """
+    if not _has_bf16():
         return torch.float32
-    fast, exact = _seconds(torch.bfloat16), _seconds(torch.float32)
-    log.info("matrix product: bf16 %.2f ms, fp32 %.2f ms", 1000 * fast, 1000 * exact)
+    fast, exact = _seconds(torch.bfloat16, product), _seconds(torch.float32, product)
+    log.info("matrix product %s: bf16 %.2f ms, fp32 %.2f ms", product, 1000 * fast, 1000 * exact)
     return torch.bfloat16 if fast < exact else torch.float32
 
 
@@ -92,12 +99,13 @@ def _has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def _seconds(dtype: torch.dtype) -> float:
-    """Best of five products of the shape of MiniLM's widest layer."""
-    left, right = torch.ones(512, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)
+def _seconds(dtype: torch.dtype, product: tuple[int, int, int]) -> float:
+    """Best of five products."""
+    rows, width, columns = product
+    left, right = torch.ones(rows, width, dtype=dtype), torch.ones(columns, width, dtype=dtype)
     times = []
     for _ in range(6):
         start = time.perf_counter()
-        left @ right
+        left @ right.T
         times.append(time.perf_counter() - start)
     return min(times[1:])

@@ -78,5 +78,5 @@ def read_policy(values: Mapping[str, torch.Tensor] | None, config: PolicyConfig)
     if values is not None:
         policy.load_trained({name: value.float() for name, value in values.items()})
     lora.merge(policy.model)
-    policy.model.to(runtime.precision())
+    policy.model.to(runtime.precision(runtime.DECODING))
     return policy.eval(), tokens

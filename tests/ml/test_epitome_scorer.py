@@ -105,7 +105,7 @@ def test_bfloat16_names_the_levels_of_float32(name: str, monkeypatch: pytest.Mon
     pairs = [Pair(POST, reply) for reply in REPLIES]
     found = []
     for dtype in (torch.bfloat16, torch.float32):
-        monkeypatch.setattr(runtime, "precision", lambda dtype=dtype: dtype)
+        monkeypatch.setattr(runtime, "precision", lambda *_, dtype=dtype: dtype)
         one = load(name)
         assert one.fast == (dtype == torch.bfloat16)
         found.append(one.score(pairs))

@@ -58,7 +58,7 @@ def refused(match: str) -> None:
 def test_an_untouched_release_writes_what_the_trained_policy_wrote(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.runtime.precision", lambda: torch.float32)
+    monkeypatch.setattr("ml.runtime.precision", lambda *_: torch.float32)
     found, words, _, name = release.load()
     assert not found.training
     assert not [key for key in found.state_dict() if key.endswith((".up", ".down"))], "adapters are folded in"

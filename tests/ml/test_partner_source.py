@@ -119,7 +119,7 @@ def test_the_surest_come_first_and_every_fit_is_the_reader_s_chance() -> None:
     fits = [one.rank for one in found]
     assert fits == sorted(fits, reverse=True)
     assert len(set(fits)) > 2
-    assert all(SPREAD * LEAST_CHANCE <= one.fit <= SPREAD for one in found)
+    assert all(SPREAD * LEAST_CHANCE[one.mechanism] <= one.fit <= SPREAD for one in found)
     assert {one.theme for one in found} == {MODEL}
 
 
