@@ -72,11 +72,11 @@ def by_torch(decoder: Decoder, post: str, seed: int) -> Said:
 def told(decoder: Decoder, reader: Reader, post: str, said: Said) -> tuple[float, float]:
     """The mean log-probability of a token by the policy, and the share that its reader lets through."""
     likely = decoder.likelihoods(post, said)
-    chances = [
-        reader.chance(measures(post, mechanism, text, one, mirrored=False))
+    passes = [
+        reader.chance(measures(post, mechanism, text, one, mirrored=False)) >= LEAST_CHANCE[mechanism]
         for (mechanism, text), one in zip(said, likely, strict=True)
     ]
-    return statistics.fmean(one.mean for one in likely), statistics.fmean(c >= LEAST_CHANCE for c in chances)
+    return statistics.fmean(one.mean for one in likely), statistics.fmean(passes)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 4  # of how sentences are drawn: another one draws again
 SAMPLES = 8  # sentences for each mechanism and post
-# That a strict reader would show it; of what he learnt from, one sentence in seven was shown. A question about the wrong
+# That a strict reader would show it; of what he learnt from, one sentence in seven was shown. A question about a wrong
 # moment is dull; sorrow about what is no sorrow can shame.
 LEAST_CHANCE = {"er": 0.45, "ip": 0.45, "ex": 0.3}
 SPREAD = 4.0  # how far a sure sentence stands above a doubtful one
