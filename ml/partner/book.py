@@ -28,6 +28,29 @@ NAME = "phrasebook"
 WEIGHTS_FILE = "insight.safetensors"
 LEAST_HAS = -3.0  # the logit of having a theme, below which nothing is said of it
 LEAST_CHANCE = 0.65  # that a reader would let a sentence pass; under posts that tell of things in images more are wrong
+# Themes that shame or wound where the post has them not ("so unhappy with how you look"), and the chance they need.
+DELICATE = frozenset(
+    {
+        "body_image",
+        "cheated_on",
+        "dating_fatigue",
+        "failure",
+        "father_hurt",
+        "infertility",
+        "lost_baby",
+        "love_sought",
+        "mother_hurt",
+        "nobody_cares",
+        "not_accepted",
+        "not_good_enough",
+        "parent_critical",
+        "past_abuse",
+        "racism",
+        "self_doubt",
+        "self_hate",
+    }
+)
+SURE_CHANCE = 0.8
 LAST = 0.25  # the fit of a general sentence, which is said for want of better
 SPREAD = 2.0  # how far a sure sentence stands above a doubtful one; below the policy's, which take up the post itself
 KEPT = 256  # posts whose themes are remembered
@@ -75,7 +98,8 @@ class PhraseBook:
     def _fit(self, sight: Sight, mechanism: str, raw: str) -> float:
         broad = bool(self.themes[sight.theme].of)
         chance = self.judge.chance(measures(sight, mechanism, raw, self.priors.get(raw, 0.0), broad=broad))
-        return SPREAD * chance if chance >= LEAST_CHANCE else 0.0
+        least = SURE_CHANCE if sight.theme in DELICATE else LEAST_CHANCE
+        return SPREAD * chance if chance >= least else 0.0
 
     def sights(self, post: str) -> tuple[Sight, ...]:
         """How each theme stands in the post."""

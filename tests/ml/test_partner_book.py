@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from ml.partner import phrases
-from ml.partner.book import LEAST_CHANCE, NAME, SPREAD, WEIGHTS_FILE, PhraseBook, _either, broadened, measures
+from ml.partner.book import (
+    DELICATE,
+    LEAST_CHANCE,
+    NAME,
+    SPREAD,
+    SURE_CHANCE,
+    WEIGHTS_FILE,
+    PhraseBook,
+    _either,
+    broadened,
+    measures,
+)
 from ml.partner.insight import Sight
 from ml.partner.phrases import plain_themes
 from ml.releases import WEIGHTS, UnknownReleaseError, WeightsError
@@ -49,6 +60,16 @@ def test_the_surest_sentences_come_first_and_doubtful_ones_never(book: PhraseBoo
     known = [move.fit for move in moves if move.theme != phrases.general().name]
     assert min(known) >= SPREAD * LEAST_CHANCE
     assert {move.mechanism for move in moves} == set(MECHANISMS)
+
+
+def test_what_could_shame_is_said_only_where_it_is_surer(book: PhraseBook) -> None:
+    post = "I hate how I look. I am fat and ugly and everything I try fails, I'm worthless."
+    delicate = [move.fit for move in book.candidates(post, seed=1) if move.theme in DELICATE]
+    assert min(delicate) >= SPREAD * SURE_CHANCE
+
+
+def test_every_delicate_theme_is_one_of_the_book(book: PhraseBook) -> None:
+    assert set(book.themes) >= DELICATE
 
 
 def test_a_seed_gives_the_same_order_and_another_seed_another(book: PhraseBook) -> None:
