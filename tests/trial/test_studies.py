@@ -13,10 +13,13 @@ from tests import builders
 from tests.conftest import client_of
 from trial.models import AuditEvent, Participant, Post, ProtocolVersion, Study
 from trial.progress import State
+from trial.protocol import read_protocol
 from trial.services import flow, studies
 from trial.services.studies import AmendmentError, StudyStateError
 
 pytestmark = pytest.mark.django_db
+
+VERSION = f'version: "{read_protocol(builders.HAILEY).version}"'
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_an_open_study_refuses_a_change_without_a_new_version(folder: Path) -> N
 def test_an_amendment_is_a_new_version_and_people_inside_keep_theirs(folder: Path) -> None:
     study = builders.study(folder=folder)
     person = builders.participant(study)
-    change(folder, 'version: "1.1"', 'version: "1.2"')
+    change(folder, VERSION, 'version: "9.0"')
     change(folder, "target: 300", "target: 310")
     studies.load_protocol(folder=folder)
     study.refresh_from_db()
@@ -72,7 +75,7 @@ def test_an_amendment_is_a_new_version_and_people_inside_keep_theirs(folder: Pat
 
 def test_an_amendment_cannot_touch_the_arms(folder: Path) -> None:
     builders.study(folder=folder)
-    change(folder, 'version: "1.1"', 'version: "2.0"')
+    change(folder, VERSION, 'version: "2.0"')
     change(folder, "label: Human only", "label: Nothing at all")
     with pytest.raises(AmendmentError):
         studies.load_protocol(folder=folder)
@@ -80,7 +83,7 @@ def test_an_amendment_cannot_touch_the_arms(folder: Path) -> None:
 
 def amend_consent(folder: Path) -> None:
     text = (folder / "protocol.yaml").read_text()
-    text = text.replace('version: "1.1"', 'version: "1.2"').replace('version: "1.0"', 'version: "1.1"')
+    text = text.replace(VERSION, 'version: "9.0"').replace('version: "1.0"', 'version: "1.1"')
     (folder / "protocol.yaml").write_text(text)
     (folder / "consent.md").write_text((folder / "consent.md").read_text() + "\nOne more thing.\n")
     studies.load_protocol(folder=folder)
@@ -158,6 +161,6 @@ def test_locking_reveals_the_seed_that_was_sealed_at_opening(folder: Path) -> No
 def test_a_closed_study_takes_no_amendment(folder: Path) -> None:
     study = builders.study(folder=folder)
     studies.act(study=study, name="close")
-    change(folder, 'version: "1.1"', 'version: "1.2"')
+    change(folder, VERSION, 'version: "9.0"')
     with pytest.raises(AmendmentError):
         studies.load_protocol(folder=folder)
