@@ -46,7 +46,8 @@ def bind(files: Sequence[Path], state: Path, out: Path, *, kept: Path | None = N
     net = network(kept) if kept else None
     posts = [*(lesson.post for lesson in corpus.lessons()), *(j.post for j in reader.labels()), *texts(files)]
     read = sighting.labels(posts)
-    net = net or sighting.train(read, sighting.Recipe(), Shape(), state / "insight")
+    if net is None:
+        net = sighting.train(read, sighting.Recipe(), Shape(), state / "insight")
     known = priors(verdicts([row.post for row in read if not row.held_out]))
     judge, told = fitted(net, known, verdicts([row.post for row in read if row.held_out]))
     figures = sighting.measured(net, [row for row in read if row.held_out]) | {"judge_across_folds": told}
@@ -136,7 +137,7 @@ def save(
     (out / WEIGHTS_FILE).chmod(0o644)
     info = {
         "name": NAME,
-        "version": datetime.now(UTC).strftime("%Y.%m.%d"),
+        "version": f"{datetime.now(UTC):%Y.%m.%d}.{phrases.digest()[:6]}",  # what it may say is part of it
         "sha256": sha256_of(out / WEIGHTS_FILE),
         "shape": net.shape.stored(),
         "themes": list(net.themes),

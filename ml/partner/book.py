@@ -28,14 +28,18 @@ NAME = "phrasebook"
 WEIGHTS_FILE = "insight.safetensors"
 LEAST_HAS = -3.0  # the logit of having a theme, below which nothing is said of it
 LEAST_CHANCE = 0.65  # that a reader would let a sentence pass; under posts that tell of things in images more are wrong
-# Themes that shame or wound where the post has them not ("so unhappy with how you look"), and the chance they need.
+# Themes that say something hurtful of the writer, or of somebody dear, where the post has them not ("so unhappy with
+# how you look"), and the chance that they need.
 DELICATE = frozenset(
     {
+        "ashamed",
         "body_image",
         "cheated_on",
         "dating_fatigue",
         "failure",
+        "family_hurt",
         "father_hurt",
+        "humiliated",
         "infertility",
         "lost_baby",
         "love_sought",
@@ -46,8 +50,10 @@ DELICATE = frozenset(
         "parent_critical",
         "past_abuse",
         "racism",
+        "rejected",
         "self_doubt",
         "self_hate",
+        "treated_badly",
     }
 )
 SURE_CHANCE = 0.8

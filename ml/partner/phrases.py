@@ -118,9 +118,9 @@ def plain_themes() -> list[Theme]:
 
 @cache
 def digest() -> str:
-    """The SHA-256 of the bank, by which a release knows its book."""
+    """The SHA-256 of the bank and the general sentences, by which a release knows its book."""
     found = hashlib.sha256()
-    for file in sorted(BANK.glob("*.jsonl")):
+    for file in (*sorted(BANK.glob("*.jsonl")), GENERAL):
         found.update(file.read_bytes())
     return found.hexdigest()
 

@@ -17,7 +17,9 @@ SHOWN_CHARACTERS = 220
 GREETING_WORDS = 4  # of a sentence that only greets, at most
 FAREWELL = 8  # words of a sentence that only takes leave, at most
 GREETING = re.compile(
-    r"(?:hi+|hey+|hello+|good (?:morning|evening|afternoon|day)|yo|hiya)\b|dear (?!me\b)[^.?]{0,30}\W*$", re.I
+    r"(?:hi+|hey+|hello+|hiya|greetings|yo(?!-)|good (?:morning|evening|afternoon))\b|good day(?=\W*(?:$|[,!.]))|"
+    r"dear (?!(?:me|oh|god|lord)\b)\w+(?: \w+)?\s*(?:[,!.]|$)",
+    re.I,
 )
 POINTS_BACK = re.compile(
     r"(?:that|this|it|it's|its|that's|thats|which|but|so|and|also|or|plus|then|they|those|these|he|she|him|her|them)\b",
@@ -30,10 +32,10 @@ REACTS = re.compile(
     re.I,
 )
 CLOSING = re.compile(
-    r"(?:take care|good ?luck|best(?: wishes| of luck)?|all the best|hugs?|bye|cheers|love|much love|xx*|"
-    r"good ?night|sending|thanks?|stay|warmly|talk soon|have fun|"
-    r"(?:hope (?:you|u) )?(?:feel|get) (?:better|well)|fingers crossed|chin up|"
-    r"hang in there)\b[^?]{0,40}$",
+    r"(?:take care|good ?luck|best (?:wishes|of luck)|all the best|bye|cheers|talk soon|fingers crossed|chin up|"
+    r"good ?night|hang in there|have fun|stay (?:strong|safe|well)|lots of love|much love|love from|warmly|"
+    r"sending (?:you|u|love|hugs|strength)|(?:big |virtual )?hugs|(?:feel|get) (?:better|well)(?: soon)?(?=\W*(?:$|x))|"
+    r"hope (?:you|u|ur|you're|it|that|this)\b|(?:best|love|thanks|thank you|hug|x+|(?:xo)+)(?=\W*$))[^?]{0,40}$",
     re.I,
 )
 
@@ -54,12 +56,15 @@ class View:
             parts.append(replaced.get(index, self.sentences[index][:SHOWN_CHARACTERS]))
         return " ".join(parts + [e.new for e in edits if e.op == "insert" and e.index == len(self.sentences)])
 
+    def greeted(self) -> int:
+        """Before which sentence anything may go: after one that greets."""
+        return 1 if self.sentences and GREETING.match(self.sentences[0]) else 0
+
     def opening(self) -> int:
         """Before which sentence a first reaction goes: after a greeting; where that runs on into what the writer has to
         say, behind the whole, which it would otherwise cut in two."""
-        if not self.sentences or not GREETING.match(self.sentences[0]):
-            return 0
-        return 1 if len(self.sentences[0].split()) <= GREETING_WORDS else self.ending()
+        runs_on = self.greeted() and len(self.sentences[0].split()) > GREETING_WORDS
+        return self.ending() if runs_on else self.greeted()
 
     def ending(self) -> int:
         """Before which sentence a question goes: the end, or before a farewell."""
@@ -70,14 +75,14 @@ class View:
     def between(self, index: int) -> int:
         """The nearest place to `index` that is after a greeting, before a farewell, and neither between a sentence and
         one that points back at it nor before one that answers the post at once."""
-        index = min(max(index, self.opening()), self.ending())
+        index = min(max(index, self.greeted()), self.ending())
         while index < self.ending() and self._leans(index):
             index += 1
         return index
 
     def _leans(self, index: int) -> bool:
         text = self.sentences[index]
-        return bool(POINTS_BACK.match(text) or (index == self.opening() and REACTS.match(text)))
+        return bool(POINTS_BACK.match(text) or (index == self.greeted() and REACTS.match(text)))
 
 
 def view(reply: str) -> View:
@@ -95,7 +100,7 @@ def slots(seen: View, mechanism: str) -> list[Slot]:
     """
     if mechanism == "ex":
         return [Slot("insert", seen.ending())]
-    opening = seen.between(0)
+    opening = seen.between(seen.opening())
     cold_ones = _replaceable(seen)[:1]
     if not cold_ones:
         return [Slot("insert", opening)]

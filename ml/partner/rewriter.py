@@ -40,8 +40,8 @@ SHORTLIST = 2  # moves a source and mechanism that are scored together
 WAVES = 3  # so many shortlists are tried before there is nothing to suggest
 SMALL = 60  # characters at which an edit's size begins to count against it
 CLOSENESS = 6.0  # how much one step of closeness to the post outweighs a gain
-BULK = 2.0  # times the reply's length, to which several edits together may grow
-BRIEF = 120  # characters that they may have under any reply, however short: an opening and a question
+MOST_NEW = 2.0  # what several edits together may say, in lengths of the reply
+LEAST_ROOM = 120  # characters that they may have under any reply, however short: an opening and a question
 COLD_FAVOUR = 1.5  # a dismissive sentence left standing would spoil what is put beside it
 ORDER = {"er": 0, "ip": 1, "ex": 2}
 
@@ -177,7 +177,7 @@ class Partner:
         chosen: list[Option] = []
         total = before
         while len(chosen) < limit and (not chosen or total < self.gate):
-            near = _best_of_each([o for o in options if _fits(o, chosen) and _small(seen, [*chosen, o])])
+            near = _best_of_each([o for o in options if _fits(o, chosen) and _within_room(seen, [*chosen, o])])
             added = self._added(post, seen, chosen, near, total)
             best = max(range(len(near)), key=lambda i: _worth(near[i], added[i]), default=None)
             if best is None or added[best] < self.min_gain:
@@ -241,9 +241,9 @@ def _fits(option: Option, chosen: Sequence[Option]) -> bool:
     )
 
 
-def _small(seen: View, options: Sequence[Option]) -> bool:
-    """Whether several edits do not outgrow the reply; a single one always may."""
-    most = max(BRIEF, BULK * sum(map(len, seen.sentences)))
+def _within_room(seen: View, options: Sequence[Option]) -> bool:
+    """Whether several edits do not outgrow the reply; a single one always may. What they take out is not counted."""
+    most = max(LEAST_ROOM, MOST_NEW * sum(map(len, seen.sentences)))
     return len(options) == 1 or sum(len(o.edit.new) for o in options) <= most
 
 

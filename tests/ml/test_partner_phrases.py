@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ml.partner.phrases import GLAD, WHO, Theme, cold, general, named, plain_themes, themes
-from ml.partner.placing import view
+from ml.partner.placing import slots, view
 from ml.safety.candidates import check
 from ml.types import MECHANISMS
 
@@ -80,12 +80,30 @@ def test_a_dismissive_sentence_is_known(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "Just leave him, he's not worth it.",
+        "Just stop thinking about it.",
+        "Just stop it.",
+        "You should have asked somebody.",
+        "You need to move on.",
+        "just leave",
+    ],
+)
+def test_a_harsh_sentence_is_known(text: str) -> None:
+    assert cold(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "I'm sorry to hear that.",
         "What happened?",
         "You could talk to your boss.",
         "",
         "Just leave at 5:30!",
         "Say 'personal reasons' and move on to what you can offer.",
+        "Take a day off and just stop.",
+        "You could have a bath.",
+        "You should have a rest tonight.",
     ],
 )
 def test_a_kind_or_plain_sentence_is_not_cold(text: str) -> None:
@@ -107,36 +125,69 @@ def test_a_greeting_stays_first_and_a_farewell_last() -> None:
         "Hi,\nYou should rest.",
         "Hello dear. You should rest.",
         "Good morning! You should rest.",
-        "Dear friend, rest.",
+        "Good day. You should rest.",
+        "Dear friend, you should rest.",
+        "Greetings! You should rest.",
         "hey you should rest",
     ],
 )
 def test_nothing_is_put_before_a_greeting(reply: str) -> None:
-    assert view(reply).opening() == 1
-
-
-def test_a_reply_whose_greeting_runs_on_is_not_cut_in_two() -> None:
-    assert view("Hi there, you should rest more. Sleep helps. Walks too.").opening() == 3
-    assert view("Hi there, you should rest more. Sleep helps. Take care!").opening() == 2
-
-
-@pytest.mark.parametrize("reply", ["High time you rested.", "Hire a cleaner.", "Dear me, what a day that was."])
-def test_what_only_looks_like_a_greeting_is_none(reply: str) -> None:
-    assert view(reply).opening() == 0
+    assert view(reply).greeted() == 1
+    assert view(reply).between(0) == 1
 
 
 @pytest.mark.parametrize(
-    "farewell",
+    "reply",
     [
-        "Best of luck with the next one.",
-        "Have fun with it!",
-        "Hope you feel better soon x",
-        "feel better soon 🤞",
-        "xx",
+        "High time you rested.",
+        "Hire a cleaner.",
+        "Dear me, what a day.",
+        "Dear God, that is a lot.",
+        "Yo-yo dieting fails.",
+        "Good day to rest today.",
     ],
 )
+def test_what_only_looks_like_a_greeting_is_none(reply: str) -> None:
+    assert view(reply).greeted() == 0
+
+
+def test_a_reply_whose_greeting_runs_on_is_not_cut_in_two_by_warmth() -> None:
+    assert [slot.index for slot in slots(view("Hi there, you should rest more. Sleep helps. Walks too."), "er")] == [3]
+    assert [slot.index for slot in slots(view("Hi there, you should rest more. Sleep helps. Take care!"), "er")] == [2]
+    assert view("Hi there, you should rest more. Sleep helps. Walks too.").between(2) == 2
+
+
+FAREWELLS = [
+    "Best of luck with the next one.",
+    "Have fun with it!",
+    "Hope you feel better soon x",
+    "Hope that helps!",
+    "feel better soon 🤞",
+    "Love from Leeds",
+    "xoxo",
+    "Thanks!",
+]
+
+
+@pytest.mark.parametrize("farewell", FAREWELLS)
 def test_nothing_is_put_behind_a_farewell(farewell: str) -> None:
     assert view(f"You should rest. {farewell}").ending() == 1
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "Get better at saying no to her.",
+        "Best thing is to talk to him.",
+        "Stay off social media for a while.",
+        "Thanks to him you're free now.",
+        "Sending him a text might help.",
+        "Love is complicated like that.",
+        "Hug your mum.",
+    ],
+)
+def test_advice_that_only_looks_like_a_farewell_is_none(advice: str) -> None:
+    assert view(f"You should rest. {advice}").ending() == 2
 
 
 def test_of_a_long_reply_only_the_first_and_last_sentences_are_shown() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ml.partner.book import PhraseBook
 from ml.partner.filters import alike, dressed, refusal, unfaithful
 from ml.partner.phrases import Move
-from ml.partner.rewriter import BRIEF, BULK, build
+from ml.partner.rewriter import LEAST_ROOM, MOST_NEW, build
 from ml.releases import UnknownReleaseError
 from ml.safety.candidates import check
 from ml.text import apply, sentences
@@ -58,7 +58,7 @@ def test_edits_differ_in_kind_and_do_not_collide() -> None:
 def test_several_edits_together_do_not_outgrow_the_reply(reply: str) -> None:
     found = [propose(reply, seed=seed).edits for seed in range(12)]
     several = [sum(len(edit.new) for edit in edits) for edits in found if len(edits) > 1]
-    assert max(several) <= max(BRIEF, BULK * len(reply))
+    assert max(several) <= max(LEAST_ROOM, MOST_NEW * len(reply))
 
 
 def test_a_single_edit_may_be_longer_than_the_reply() -> None:

@@ -206,10 +206,11 @@ def test_a_kept_network_is_bound_to_the_book_as_it_is_now(tmp_path: Path) -> Non
     assert len(after["judge"]) > 1
 
 
-def test_a_network_that_knows_other_themes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    kept, data = tmp_path / "kept", tmp_path / "posts.csv"
+def test_a_network_that_knows_other_themes_is_refused_before_any_post_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, absent = tmp_path / "kept", tmp_path / "absent.csv"
     binding.save(Insight(SMALL, NAMES[:-1]), Reader({"one": 0.0}), {}, [], {}, kept)
-    data.write_text("post\n")
-    command = ["bind", "--network", str(kept), "--state", str(tmp_path), "--out", str(tmp_path), "--data", str(data)]
+    command = ["bind", "--network", str(kept), "--state", str(tmp_path), "--out", str(tmp_path), "--data", str(absent)]
     assert main(command) == 1
     assert "other themes" in capsys.readouterr().err
