@@ -28,7 +28,7 @@ SAMPLES = 8  # sentences for each mechanism and post
 # moment is dull; sorrow about what is no sorrow can shame.
 LEAST_CHANCE = {"er": 0.45, "ip": 0.45, "ex": 0.3}
 SPREAD = 4.0  # how far a sure sentence stands above a doubtful one
-SEED = 11  # of what is drawn ahead, so that every worker draws the same
+SEED = 11  # of what is drawn ahead, so that every worker of one kind of CPU draws the same
 SURE = 0.6  # how sure of replacing a sentence that is not plainly cold
 
 
